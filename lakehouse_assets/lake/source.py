@@ -49,6 +49,11 @@ class Source:
             raise ValueError(f"event source {self.domain}/{self.name} names no event time")
 
     @property
+    def meaning(self) -> tuple[object, ...]:
+        """What decides the rows, descriptions left out."""
+        return (self.domain, self.name, self.kind, self.key, self.version, tuple(self.columns), self.required)
+
+    @property
     def text_columns(self) -> tuple[str, ...]:
         """The columns taken as text from the files: the source's own, and `_op` for entities."""
         return (*self.columns, OPERATION) if self.kind == "entity" else tuple(self.columns)

@@ -1,0 +1,308 @@
+"""The lake's tables on storage: read exactly these partitions, replace exactly these partitions.
+
+Belongs here: every touch of a Delta table's files and log. Not here: what the rows mean.
+
+Polars writes the Parquet files, then one Delta commit adds them and removes, file by file, what the partitions
+held before. So no other partition can be touched, and a writer that fails leaves only files that no one reads.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from typing import Any, NamedTuple
+
+import polars as pl
+from deltalake import CommitProperties, DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.transaction import AddAction, RemoveAction
+
+from lakehouse_assets.lake.errors import StorageError
+from lakehouse_assets.lake.names import TableName
+
+RECEIPT = "lakehouse"
+PARTITION_COLUMNS = ("tenant_id", "date")
+PARTITION_SCHEMA: dict[str, pl.DataType] = {"tenant_id": pl.String(), "date": pl.Date()}
+COMMIT_ATTEMPTS = 100
+LONGEST_STATISTIC = 64
+FILE_SCHEMA = {"path": pl.String, "size_bytes": pl.Int64, "num_records": pl.Int64}
+
+
+class Written(NamedTuple):
+    """What a sink wrote: one row per file with its path below the table, bytes, partition values and statistics."""
+
+    path: str
+    size_bytes: int
+    partition: dict[str, str]
+    statistics: dict[str, Any]
+
+
+@dataclass
+class Sink:
+    """The files of one write that is not committed yet."""
+
+    uri: str
+    options: Mapping[str, str]
+    partition_by: tuple[str, ...]
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
+    paths: list[str] = field(default_factory=list)
+
+    def name_file(self, arguments: Any) -> str:
+        """Name a file of a partition so that no two writes ever share a name."""
+        keys = arguments.partition_keys.row(0, named=True)
+        folder = "/".join(f"{name}={keys[name]}" for name in self.partition_by)
+        self.paths.append(f"{folder}/{self.token}-{arguments.index_in_partition}.parquet")
+        return self.paths[-1]
+
+    def of(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """The frame as a lazy sink into this write's files."""
+        return frame.sink_parquet(
+            pl.PartitionBy(self.uri, key=list(self.partition_by), include_key=False, file_path_provider=self.name_file),
+            compression="zstd",
+            compression_level=1,
+            mkdir=True,
+            storage_options=dict(self.options) or None,
+            lazy=True,
+        )
+
+
+@dataclass
+class Lake:
+    """The lake root and the tables opened below it."""
+
+    root: str
+    options: Mapping[str, str] = field(default_factory=dict)
+    _opened: dict[TableName, DeltaTable] = field(default_factory=dict)
+
+    def uri(self, name: TableName) -> str:
+        return f"{self.root.rstrip('/')}/{name.path}"
+
+    def open(self, name: TableName, *, refresh: bool = True) -> DeltaTable | None:
+        """The table at its newest version, or None where it was never written."""
+        if name in self._opened:
+            if refresh:
+                self._guard(name, self._opened[name].update_incremental)
+            return self._opened[name]
+        try:
+            self._opened[name] = DeltaTable(self.uri(name), storage_options=dict(self.options))
+        except TableNotFoundError:
+            return None
+        except DeltaError as error:
+            raise StorageError(f"table {name} cannot be opened: {error}") from error
+        return self._opened[name]
+
+    def _guard(self, name: TableName, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except (DeltaError, OSError) as error:
+            self._opened.pop(name, None)
+            raise StorageError(f"table {name} cannot be read or written: {error}") from error
+
+    def ensure(
+        self, name: TableName, schema: Mapping[str, Any], partition_by: Sequence[str] = PARTITION_COLUMNS
+    ) -> DeltaTable:
+        """The table, created or with columns added where it lacks them.
+
+        Raises StorageError where a column exists with another type.
+        """
+        opened = self.open(name)
+        wanted = Schema.from_arrow(pl.Schema(schema))
+        if opened is None:
+            self._guard(
+                name,
+                partial(
+                    DeltaTable.create,
+                    self.uri(name),
+                    schema=wanted,
+                    mode="ignore",
+                    partition_by=list(partition_by),
+                    storage_options=dict(self.options),
+                    configuration={"delta.checkpointInterval": "50", "delta.dataSkippingNumIndexedCols": "0"},
+                ),
+            )
+            opened = self.open(name)
+            if opened is None:
+                raise StorageError(f"table {name} could not be created at {self.uri(name)}")
+        held = {f.name: f.type for f in opened.schema().fields}
+        if changed := [f.name for f in wanted.fields if f.name in held and held[f.name] != f.type]:
+            raise StorageError(
+                f"table {name} holds {changed} with another type: build it anew after `lakehouse maintain reset {name}`"
+            )
+        if missing := [f for f in wanted.fields if f.name not in held]:
+            self._guard(name, partial(opened.alter.add_columns, missing))
+            self._guard(name, opened.update_incremental)
+        return opened
+
+    def files(self, name: TableName, **partition: Collection[Any]) -> pl.DataFrame:
+        """The live files of the partitions whose values are among the given ones: path, size_bytes, num_records
+        and the partition columns."""
+        opened = self.open(name)
+        if opened is None:
+            return pl.DataFrame(schema=FILE_SCHEMA | PARTITION_SCHEMA)
+        return _live_files(opened, partition)
+
+    def scan(
+        self, name: TableName, schema: Mapping[str, Any], *, tenants: Collection[str], dates: Collection[date]
+    ) -> pl.LazyFrame:
+        """Exactly these partitions of a table, with `tenant_id` and `date`; empty where nothing is there."""
+        files = self.files(name, tenant_id=tenants, date=dates)
+        return self.scan_files(name, schema, files["path"].to_list())
+
+    def scan_files(
+        self,
+        name: TableName,
+        schema: Mapping[str, Any],
+        paths: Sequence[str],
+        partitions: Mapping[str, Any] = PARTITION_SCHEMA,
+    ) -> pl.LazyFrame:
+        """These files of a table, partition columns included."""
+        full = pl.Schema({**{c: t for c, t in schema.items() if c not in partitions}, **partitions})
+        if not paths:
+            return pl.LazyFrame(schema=full)
+        return pl.scan_parquet(
+            [f"{self.uri(name)}/{path}" for path in paths],
+            hive_partitioning=True,
+            hive_schema=pl.Schema(partitions),
+            schema=pl.Schema({c: t for c, t in full.items() if c not in partitions}),
+            missing_columns="insert",
+            extra_columns="ignore",
+            storage_options=dict(self.options) or None,
+        )
+
+    def sink(self, name: TableName, partition_by: tuple[str, ...] = PARTITION_COLUMNS) -> Sink:
+        """A place for the files of one write."""
+        return Sink(self.uri(name), self.options, partition_by)
+
+    def describe(self, sink: Sink, schema: Mapping[str, Any], statistics_of: Iterable[str] = ()) -> list[Written]:
+        """Read back what a sink wrote: rows counted from the files themselves, and the bounds that prune."""
+        if not sink.paths:
+            return []
+        bounded = [name for name in statistics_of if name in schema and name not in sink.partition_by]
+        prefix = f"{sink.uri}/"
+        frame = pl.scan_parquet(
+            [prefix + path for path in sink.paths],
+            include_file_paths="path",
+            hive_partitioning=False,
+            storage_options=dict(sink.options) or None,
+        )
+        bounds = [
+            expression
+            for name in bounded
+            for expression in (
+                pl.col(name).min().alias(f"min:{name}"),
+                pl.col(name).max().alias(f"max:{name}"),
+                pl.col(name).null_count().alias(f"null:{name}"),
+            )
+        ]
+        counted = frame.group_by("path").agg(pl.len(), *bounds).collect(engine="streaming")
+        sizes = _sizes(sink)
+        found = []
+        for row in counted.iter_rows(named=True):
+            path = row["path"].replace("file://", "").removeprefix(prefix)
+            path = path if path in sizes else next(p for p in sink.paths if row["path"].endswith(p))
+            partition = dict(part.split("=", 1) for part in path.split("/")[:-1])
+            found.append(Written(path, sizes[path], partition, _statistics(row, bounded)))
+        return found
+
+    def commit(
+        self,
+        name: TableName,
+        added: Sequence[Written],
+        *,
+        replaces: Callable[[DeltaTable], pl.DataFrame],
+        receipt: Mapping[str, Any],
+    ) -> int:
+        """Add files and remove what `replaces` finds in the newest version, in one commit; return its version.
+
+        A commit is never retried on an old snapshot: the loser of a race opens the newest version and finds anew what it
+        replaces, so that two first writers of a partition cannot both add to it.
+        """
+        last: Exception | None = None
+        for attempt in range(COMMIT_ATTEMPTS):
+            opened = self.open(name)
+            if opened is None:
+                raise StorageError(f"table {name} vanished from {self.uri(name)}")
+            try:
+                return _commit(opened, added, replaces(opened), receipt)
+            except CommitFailedError as error:
+                last = error
+                time.sleep(random.uniform(0.005, 0.02) * min(attempt + 1, 20))
+            except (DeltaError, OSError) as error:
+                raise StorageError(f"table {name} cannot be written: {error}") from error
+        raise StorageError(f"table {name}: {COMMIT_ATTEMPTS} commits lost to other writers") from last
+
+
+def _commit(
+    opened: DeltaTable, added: Sequence[Written], removed: pl.DataFrame, receipt: Mapping[str, Any]
+) -> int:
+    now = time.time_ns() // 1_000_000
+    keys = [column for column in removed.columns if column not in FILE_SCHEMA]
+    actions: list[AddAction | RemoveAction] = [
+        RemoveAction(
+            row["path"], True, now, row["size_bytes"], {key: None if row[key] is None else str(row[key]) for key in keys}
+        )
+        for row in removed.iter_rows(named=True)
+    ]
+    actions += [
+        AddAction(file.path, file.size_bytes, file.partition, now, True, json.dumps(file.statistics)) for file in added
+    ]
+    version = opened.version() + 1
+    opened.create_write_transaction(
+        actions,
+        mode="append",
+        schema=opened.schema(),
+        partition_by=opened.metadata().partition_columns,
+        commit_properties=CommitProperties(custom_metadata={RECEIPT: json.dumps(receipt)}, max_commit_retries=0),
+    )
+    return version
+
+
+def _live_files(opened: DeltaTable, partition: Mapping[str, Collection[Any]]) -> pl.DataFrame:
+    keys = opened.metadata().partition_columns
+    actions = pl.DataFrame(opened.get_add_actions(flatten=True))
+    if actions.is_empty():
+        types = {key: PARTITION_SCHEMA.get(key, pl.String()) for key in keys}
+        return pl.DataFrame(schema=FILE_SCHEMA | types)
+    columns = {f"partition.{key}": key for key in keys}
+    found = actions.select("path", pl.col("size_bytes").cast(pl.Int64), pl.col("num_records").cast(pl.Int64), *columns)
+    found = found.rename(columns)
+    for key, values in partition.items():
+        found = found.filter(pl.col(key).is_in(pl.Series(list(values), dtype=found.schema[key]).implode()))
+    return found
+
+
+def replacing(**partition: Collection[Any]) -> Callable[[DeltaTable], pl.DataFrame]:
+    """What a commit removes: all live files of these partitions."""
+
+    def removed(opened: DeltaTable) -> pl.DataFrame:
+        return _live_files(opened, partition)
+
+    return removed
+
+
+def _statistics(row: Mapping[str, Any], bounded: Sequence[str]) -> dict[str, Any]:
+    lowest, highest, nulls = {}, {}, {}
+    for name in bounded:
+        nulls[name] = row[f"null:{name}"]
+        low, high = row[f"min:{name}"], row[f"max:{name}"]
+        if low is None or any(isinstance(v, str) and len(v) > LONGEST_STATISTIC for v in (low, high)):
+            continue
+        lowest[name], highest[name] = (v.isoformat() if isinstance(v, date) else v for v in (low, high))
+    return {"numRecords": row["len"], "minValues": lowest, "maxValues": highest, "nullCount": nulls}
+
+
+def _sizes(sink: Sink) -> dict[str, int]:
+    if "://" not in sink.uri:
+        from pathlib import Path
+
+        return {path: (Path(sink.uri) / path).stat().st_size for path in sink.paths}
+    from obstore.store import from_url
+
+    store = from_url(sink.uri, config=dict(sink.options) or None)
+    return {path: int(store.head(path)["size"]) for path in sink.paths}

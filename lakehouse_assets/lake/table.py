@@ -1,0 +1,229 @@
+"""@table: a contract and a pure function declared as a table of the lake.
+
+Belongs here: the declaration and the registry of all declared tables. Not here: Dagster (`assets`) and running (`runner`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import polars as pl
+
+from lakehouse_assets.lake.code_version import code_version
+from lakehouse_assets.lake.contract import TRACE_COLUMNS, Column, Contract, Rule, columns_of, rules_of
+from lakehouse_assets.lake.errors import ContractError
+from lakehouse_assets.lake.names import TableName
+from lakehouse_assets.lake.partitions import SAME_DATE, SameDate, type_of_window
+from lakehouse_assets.lake.source import Source
+
+# Raise it when the framework itself changes what it makes of the same inputs: everything built becomes stale.
+FRAMEWORK_VERSION = 1
+MAX_REJECT_SHARE = 0.2
+
+type_of_function = Callable[..., pl.LazyFrame]
+
+
+class Input(NamedTuple):
+    """A table that another reads, and the dates that it reads of it."""
+
+    table: TableName
+    window: type_of_window
+
+
+class Reference(NamedTuple):
+    """A flag for rows whose `column` is not in the same column of `table` of the same date."""
+
+    column: str
+    table: str
+
+
+class Duplicates(NamedTuple):
+    """Rows of a date that agree in `on` are duplicates: the one with the lowest `lowest` stays."""
+
+    on: tuple[str, ...]
+    lowest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A declared table. `kind` says how its partitions come about:
+
+    `bronze` from files, `event` and `entity` from one bronze table each, `derived` from other tables.
+    """
+
+    name: TableName
+    kind: Literal["bronze", "event", "entity", "derived"]
+    description: str
+    columns: tuple[Column, ...]
+    rules: tuple[Rule, ...] = ()
+    contract: type[Contract] | None = None
+    function: type_of_function | None = None
+    source: Source | None = None
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    references: Mapping[str, Reference] = field(default_factory=dict)
+    duplicates: Duplicates | None = None
+    carries_forward: bool = False
+    max_reject_share: float = MAX_REJECT_SHARE
+    code_version: str = ""
+
+    @cached_property
+    def key(self) -> tuple[str, ...]:
+        """The columns that are unique within a (tenant, date)."""
+        return tuple(column.name for column in self.columns if column.is_key)
+
+    @cached_property
+    def schema(self) -> pl.Schema:
+        """The columns as stored, partition columns left out."""
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    @cached_property
+    def reads(self) -> dict[TableName, type_of_window]:
+        """Every table read, references included, with the window of each."""
+        found = {given.table: given.window for given in self.inputs.values()}
+        for reference in self.references.values():
+            found.setdefault(TableName.of_parameter(self.name.domain, reference.table), SAME_DATE)
+        return found
+
+
+_registry: dict[TableName, Table] = {}
+
+
+def declared_tables() -> dict[TableName, Table]:
+    """Every declared table, an input always before its readers."""
+    ordered: dict[TableName, Table] = {}
+
+    def add(name: TableName, path: tuple[TableName, ...]) -> None:
+        if name in ordered:
+            return
+        if name in path:
+            raise ContractError(f"tables read each other in a circle: {' → '.join(map(str, (*path, name)))}")
+        if name not in _registry:
+            raise ContractError(f"{path[-1]} reads {name}, which no one declares")
+        for upstream in _registry[name].reads:
+            add(upstream, (*path, name))
+        ordered[name] = _registry[name]
+
+    for name in sorted(_registry):
+        add(name, ())
+    return ordered
+
+
+def _declare(table: Table) -> Table:
+    if table.name in _registry and _registry[table.name].function is not table.function:
+        raise ContractError(f"{table.name} is declared twice")
+    _registry[table.name] = table
+    return table
+
+
+def declare_bronze(source: Source) -> Table:
+    """Declare the bronze table of a source."""
+    trace = {
+        "_source_file": "File that the record landed in, below the landing root",
+        "_row_number": "Record in that file, counted from 1, malformed ones included",
+        "_ingested_at": "Modification time of the file, UTC",
+        "_file_sha256": "SHA-256 of the file as it landed",
+        "_extra": "Columns of the file that the source does not name, as JSON",
+        "_op": "Operation: `delete` removes the key from this date on",
+        "_business_date": "UTC date of the event time; null where there is none within bounds",
+    }
+    columns = tuple(
+        Column(
+            name, dtype, source.columns.get(name) or trace[name], None, not name.startswith("_") or name in source.columns, False
+        )
+        for name, dtype in source.bronze_schema.items()
+    )
+    return _declare(
+        Table(
+            name=TableName(source.domain, "bronze", source.name),
+            kind="bronze",
+            description=f"One row per record of the files landed: {source.description}",
+            columns=columns,
+            source=source,
+            code_version=code_version(FRAMEWORK_VERSION, source.meaning),
+        )
+    )
+
+
+def table(
+    contract: type[Contract],
+    *,
+    source: Source | None = None,
+    windows: Mapping[str, type_of_window] | None = None,
+    references: Mapping[str, Reference] | None = None,
+    duplicates: Duplicates | None = None,
+    carries_forward: bool = False,
+    max_reject_share: float = MAX_REJECT_SHARE,
+) -> Callable[[type_of_function], type_of_function]:
+    """Declare a table: the function's name is the table's, its parameters are its upstream tables.
+
+    With `source`, the function maps that source's bronze text to typed columns, row by row; the lake then judges,
+    resolves duplicates or states, and flags `references`. Without, the function computes the dates of its `window`
+    from its inputs, each date as it would alone. `carries_forward` says that a date whose inputs are the
+    same as an earlier date's has the same rows, so that they are copied.
+    """
+
+    def declare(function: type_of_function) -> type_of_function:
+        domain = _domain_of(function)
+        name = TableName.of_parameter(domain, function.__name__)
+        inputs = {
+            parameter: Input(TableName.of_parameter(domain, parameter), (windows or {}).get(parameter, SAME_DATE))
+            for parameter in inspect.signature(function).parameters
+            if parameter != "window"
+        }
+        if unknown := sorted(set(windows or {}) - set(inputs)):
+            raise ContractError(f"{name} declares windows for what it does not read: {unknown}")
+        if not contract.__doc__:
+            raise ContractError(f"{contract.__name__} does not say what one row is: give it a docstring")
+        columns = tuple(columns_of(contract)) + (TRACE_COLUMNS if source else ())
+        _declare(
+            Table(
+                name=name,
+                kind=source.kind if source else "derived",
+                description=inspect.cleandoc(contract.__doc__),
+                columns=columns,
+                rules=tuple(rules_of(contract)),
+                contract=contract,
+                function=function,
+                source=source,
+                inputs=inputs,
+                references=references or {},
+                duplicates=duplicates,
+                carries_forward=carries_forward,
+                max_reject_share=max_reject_share,
+                code_version=code_version(
+                    FRAMEWORK_VERSION,
+                    contract,
+                    function,
+                    source and source.meaning,
+                    windows,
+                    references,
+                    duplicates,
+                    max_reject_share,
+                ),
+            )
+        )
+        return function
+
+    return declare
+
+
+def _domain_of(function: type_of_function) -> str:
+    """The domain is the package that the function's module lies in: `…domains.<domain>.<module>`."""
+    parts = function.__module__.split(".")
+    if len(parts) < 2:
+        raise ContractError(f"{function.__qualname__} lies in no domain: put it into domains/<domain>/<layer>.py")
+    return parts[-2]
+
+
+def tables_of_sources(sources: Iterable[Source]) -> list[Table]:
+    """Declare the bronze tables of a domain's sources."""
+    return [declare_bronze(source) for source in sources]
+
+
+def same_date(window: type_of_window) -> bool:
+    """Whether an input is read at the date itself and nowhere else."""
+    return isinstance(window, SameDate)
