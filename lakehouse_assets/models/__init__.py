@@ -1,4 +1,4 @@
-"""Statistics that several domains use, as plain functions of arrays.
+"""Statistics that several domains share: models, how they are judged, and how they are kept.
 
-Not here: features, labels and anything else that has a meaning in one domain; reading and writing tables.
+Belongs here: what works on arrays. Not here: tables, tenants, and what a domain's expert believes (the domain's room).
 """
