@@ -1,0 +1,19 @@
+"""The one family of errors that the lakehouse raises on purpose.
+
+Belongs here: the classes, each saying when it is raised. Not here: recovery, and the wording of a
+message, which is written where the facts are known: it names the table or file, the culprit and the fix.
+"""
+
+from __future__ import annotations
+
+
+class LakeError(Exception):
+    """Root of every error raised on purpose; catching it never hides a programming fault."""
+
+
+class LandingError(LakeError):
+    """The landing zone cannot be read: its root is missing, or the object store refuses."""
+
+
+class SourceChangedError(LandingError):
+    """A landed file vanished or changed while it was read; what was read of it must not be kept."""
