@@ -1,0 +1,29 @@
+"""Values: from the text that landed to typed columns, as expressions that stream.
+
+Belongs here: what a text, code, number, date, time, e-mail address or phone number is, for every domain alike.
+Not here: which columns a table has, and whether a value is allowed there (contracts).
+
+Every function takes a column's name, or an expression, of type String and returns an expression under the same name.
+What does not parse is null; `cleaned` tells it from what was empty.
+"""
+
+from lakehouse_assets.lake.values.contacts import email_is_valid, phone
+from lakehouse_assets.lake.values.numbers import decimal, integer, number
+from lakehouse_assets.lake.values.times import date, timestamp
+from lakehouse_assets.lake.values.words import cleaned, code, lower_text, normalized_name, one_of, text
+
+__all__ = [
+    "cleaned",
+    "code",
+    "date",
+    "decimal",
+    "email_is_valid",
+    "integer",
+    "lower_text",
+    "normalized_name",
+    "number",
+    "one_of",
+    "phone",
+    "text",
+    "timestamp",
+]

@@ -1,0 +1,64 @@
+"""Numbers: floats, integers and exact decimals.
+
+Belongs here: plain decimal and exponent notation, finite. Not here: currencies, units, separators of thousands.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+import polars as pl
+
+from lakehouse_assets.lake.values.words import by_batch, tidy
+
+_WHOLE = r"^([+-]?[0-9]+)\.0*$"
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_INT64 = range(-(2**63), 2**63)
+
+
+def number(column: str | pl.Expr) -> pl.Expr:
+    """A finite Float64: `12`, `-1.5`, `.5`, `1e3`. Null for `1,234`, `0x10`, `1_000`, `inf` and `1e309`."""
+
+    def numbers(values: pl.Series) -> pl.Series:
+        parsed = tidy(values).cast(pl.Float64, strict=False)
+        return parsed.set(~parsed.is_finite(), None)
+
+    return by_batch(column, numbers, pl.Float64())
+
+
+def integer(column: str | pl.Expr) -> pl.Expr:
+    """An Int64, exact in its whole range: `250`, `250.0` and `2.5e2` are 250; `12.5` is none."""
+
+    def integers(values: pl.Series) -> pl.Series:
+        values = tidy(values)
+        parsed = values.cast(pl.Int64, strict=False)
+        left = (values.is_not_null() & parsed.is_null()).arg_true()
+        if left.is_empty():
+            return parsed
+        others = values.gather(left)
+        whole = others.str.extract(_WHOLE).cast(pl.Int64, strict=False)
+        rare = (whole.is_null() & others.str.contains(_NUMBER)).arg_true()
+        exact = pl.Series([_whole(word) for word in others.gather(rare)], dtype=pl.Int64)
+        return parsed.scatter(left, whole.scatter(rare, exact))
+
+    return by_batch(column, integers, pl.Int64())
+
+
+def _whole(word: str) -> int | None:
+    """The integer that a number in any notation is, without the rounding of a float."""
+    try:
+        value = Decimal(word)
+    except InvalidOperation:  # an exponent past what a Decimal holds
+        return None
+    if not value:
+        return 0
+    if not 0 <= value.adjusted() <= 18:
+        return None
+    whole = int(value)
+    return whole if whole == value and whole in _INT64 else None
+
+
+def decimal(column: str | pl.Expr, precision: int, scale: int) -> pl.Expr:
+    """An exact Decimal, half-even from finer input; null where it needs more than `precision` digits."""
+    dtype = pl.Decimal(precision, scale)
+    return by_batch(column, lambda values: tidy(values).cast(dtype, strict=False), dtype)

@@ -1,0 +1,80 @@
+"""Dates and times, ISO 8601.
+
+Belongs here: calendar dates and points in time. Not here: business calendars and time zones by name.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from lakehouse_assets.lake.values.words import by_batch, change_where, tidy
+
+_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_NO_SECONDS = r"^.{10}([Tt ][0-9]{2}:[0-9]{2}([Zz+-].*)?)?$"
+_TIME = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"([.,][0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?$"
+)
+_UTC = ("", "Z", "z")
+
+
+def date(column: str | pl.Expr) -> pl.Expr:
+    """A Date from YYYY-MM-DD, years 0001 to 9999, and from nothing else; an impossible one is null."""
+
+    def dates(values: pl.Series) -> pl.Series:
+        values = tidy(values)
+        values = values.set(~values.str.contains(_DATE), None)
+        parsed = values.str.to_date("%Y-%m-%d", strict=False)
+        return parsed.set(parsed.dt.year() < 1, None)
+
+    return by_batch(column, dates, pl.Date())
+
+
+def timestamp(column: str | pl.Expr) -> pl.Expr:
+    """A time in UTC, microseconds, from ISO 8601: `T` or a space, seconds and fraction as given, an offset or UTC.
+
+    A date alone is its midnight. Digits past microseconds are cut. Null: hours without minutes, 24:00, leap
+    seconds, impossible dates, and what its offset moves out of the years 0001 to 9999.
+    """
+    return by_batch(column, _timestamps, pl.Datetime("us", "UTC"))
+
+
+def _timestamps(values: pl.Series) -> pl.Series:
+    values = _with_seconds(tidy(values))
+    values = values.set(~values.str.contains(_TIME), None)
+    parsed = values.str.head(19).str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="us", cache=False)
+    rest = values.str.slice(19)
+    tailed = (~rest.is_in(_UTC)).arg_true()
+    if not tailed.is_empty():
+        parsed = parsed.scatter(tailed, parsed.gather(tailed) + _tail(rest.gather(tailed)))
+    return parsed.set(~parsed.dt.year().is_between(1, 9999), None).dt.replace_time_zone("UTC")
+
+
+def _with_seconds(values: pl.Series) -> pl.Series:
+    """The same times written out: a `T`, hours, minutes and seconds."""
+    short = values.str.slice(16, 1) != ":"
+    if short.any():
+        short &= values.str.contains(_NO_SECONDS)
+        midnight = values.str.len_bytes() == 10
+        values = change_where(values, midnight, lambda v: v + "T00:00:00")
+        values = change_where(values, short & ~midnight, lambda v: v.str.head(16) + ":00" + v.str.slice(16))
+    other_mark = values.str.slice(10, 1).is_in([" ", "t"])
+    return change_where(values, other_mark, lambda v: v.str.head(10) + "T" + v.str.slice(11))
+
+
+def _tail(rest: pl.Series) -> pl.Series:
+    """What fraction and offset add: `.5+02:00` is half a second less two hours."""
+    fraction = rest.str.extract(r"^[.,]([0-9]{1,6})").str.pad_end(6, "0").cast(pl.Int64).fill_null(0)
+    if not rest.str.contains_any(["+", "-"]).any():
+        return fraction.cast(pl.Duration("us"))
+    offset = rest.str.extract(r"([+-].*)$")
+    distinct = offset.unique().drop_nulls()
+    seconds = pl.Series([_offset(text) for text in distinct], dtype=pl.Int64)
+    ahead = offset.replace_strict(distinct, seconds, default=0, return_dtype=pl.Int64)
+    return (fraction - ahead * 1_000_000).cast(pl.Duration("us"))
+
+
+def _offset(text: str) -> int:
+    """Seconds ahead of UTC: `+02:00`, `+0200` and `+02` are 7,200."""
+    seconds = int(text[1:3]) * 3600 + int(text[3:].removeprefix(":") or 0) * 60
+    return -seconds if text[0] == "-" else seconds
