@@ -6,9 +6,7 @@ Belongs here: reading an artefact by its kind, and a model's identity. Not here:
 from __future__ import annotations
 
 import hashlib
-import inspect
-from collections.abc import Iterable, Sequence
-from types import ModuleType
+from collections.abc import Sequence
 from typing import Protocol
 
 from lakehouse_assets.models.arrays import type_of_floats
@@ -62,12 +60,4 @@ def model_version(artefact: bytes, features: Sequence[str], code_version: str, r
     for part in (artefact, "\n".join(features).encode(), code_version.encode(), rows):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
-    return digest.hexdigest()
-
-
-def code_version(modules: Iterable[ModuleType]) -> str:
-    """SHA-256 of the modules' source, in the order of their names, as 64 hex digits."""
-    digest = hashlib.sha256()
-    for module in sorted(modules, key=lambda module: module.__name__):
-        digest.update(inspect.getsource(module).encode())
     return digest.hexdigest()

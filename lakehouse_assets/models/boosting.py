@@ -20,18 +20,19 @@ if TYPE_CHECKING:
     import xgboost
 
 TREES = 150
-SETTINGS: dict[str, Any] = {
-    "objective": "binary:logistic",
-    "tree_method": "hist",
-    "max_depth": 3,
-    "eta": 0.05,
-    "min_child_weight": 5,
-    "lambda": 5,
-    "seed": 0,
-    # Below a million rows a second thread costs more than it saves, and one alone has no order to get wrong.
-    "nthread": 1,
-    "verbosity": 0,
-}
+# Pairs, not a dict, so that a change of a setting changes the code version of what is trained with it.
+SETTINGS: tuple[tuple[str, Any], ...] = (
+    ("objective", "binary:logistic"),
+    ("tree_method", "hist"),
+    ("max_depth", 3),
+    ("eta", 0.05),
+    ("min_child_weight", 5),
+    ("lambda", 5),
+    ("seed", 0),
+    # Up to a million rows a second thread costs more than it saves, and one alone has no order to get wrong.
+    ("nthread", 1),
+    ("verbosity", 0),
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -90,12 +91,14 @@ def fit_boosted(
     """
     import xgboost
 
-    rows = xgboost.DMatrix(fitted[0], label=fitted[1], feature_names=list(prior.features), nthread=1)
-    booster = xgboost.train(SETTINGS | {"monotone_constraints": prior.directions}, rows, num_boost_round=TREES)
+    rows = xgboost.DMatrix(
+        np.ascontiguousarray(fitted[0]), label=fitted[1], feature_names=list(prior.features), nthread=1
+    )
+    booster = xgboost.train(dict(SETTINGS) | {"monotone_constraints": prior.directions}, rows, num_boost_round=TREES)
     calibration = fit_platt(_raw(booster, held_out[0]), held_out[1])
     booster.set_attr(platt_slope=repr(calibration.slope), platt_intercept=repr(calibration.intercept))
     return BoostedModel(artefact=bytes(booster.save_raw("ubj")))
 
 
 def _raw(booster: xgboost.Booster, inputs: type_of_floats) -> type_of_floats:
-    return np.asarray(booster.inplace_predict(inputs, validate_features=False), dtype=np.float64)
+    return np.asarray(booster.inplace_predict(np.ascontiguousarray(inputs), validate_features=False), dtype=np.float64)

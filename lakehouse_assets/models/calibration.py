@@ -7,17 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from lakehouse_assets.models.arrays import log_odds_of, probability_of, type_of_floats
 from lakehouse_assets.models.logistic import Effect, Prior, fit_logistic
 
-# Centred on "the model is right as it is", so that a few rows move it a little and none not at all.
-AS_IT_IS = Prior(
-    base_rate=0.5,
-    base_rate_sd=1.0,
-    effects=(Effect(feature="log_odds", reference=0.0, mean=1.0, sd=0.5, reason="a sound model has slope 1"),),
-)
+# The prior says that the model is right as it is, so that a few rows move it a little and none not at all.
+SLOPE = (Effect(feature="log_odds", reference=0.0, mean=1.0, sd=0.5, reason="a sound model has slope 1"),)
 
 
 class Platt(NamedTuple):
@@ -37,8 +31,11 @@ def fit_platt(probability: type_of_floats, outcome: type_of_floats) -> Platt:
     The slope is never below 0: turning a model's order round is not calibrating it, so such a model becomes a constant.
     """
     log_odds = log_odds_of(probability)[:, None]
-    intercept, slope = fit_logistic(log_odds, outcome, AS_IT_IS).mean.tolist()
+    intercept, slope = fit_logistic(log_odds, outcome, _prior(SLOPE)).mean.tolist()
     if slope < 0:
-        constant = Prior(base_rate=AS_IT_IS.base_rate, base_rate_sd=AS_IT_IS.base_rate_sd, effects=())
-        intercept, slope = float(fit_logistic(np.empty((len(outcome), 0)), outcome, constant).mean[0]), 0.0
+        intercept, slope = float(fit_logistic(log_odds[:, :0], outcome, _prior(())).mean[0]), 0.0
     return Platt(slope, intercept)
+
+
+def _prior(effects: tuple[Effect, ...]) -> Prior:
+    return Prior(base_rate=0.5, base_rate_sd=1.0, effects=effects)
