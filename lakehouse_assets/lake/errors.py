@@ -17,3 +17,23 @@ class LandingError(LakeError):
 
 class SourceChangedError(LandingError):
     """A landed file vanished or changed while it was read; what was read of it must not be kept."""
+
+
+class ContractError(LakeError):
+    """A table, contract or source is declared in a way that cannot work."""
+
+
+class StorageError(LakeError):
+    """A table's files or log cannot be read or written."""
+
+
+class LostRaceError(StorageError):
+    """Another writer committed first: read anew and try again."""
+
+
+class ComputationError(LakeError):
+    """A table function returned other columns, types or dates than its contract promises."""
+
+
+class SelectionError(LakeError):
+    """What was asked for names no table, tenant or date of the lake."""

@@ -45,6 +45,10 @@ class SameDate:
     def dates(self, day: date, start: date) -> list[date]:
         return [day] if day >= start else []
 
+    def union(self, first: date, last: date, start: date) -> list[date]:
+        """The dates that the dates first … last read together."""
+        return days(max(first, start), last)
+
     def __str__(self) -> str:
         return "same date"
 
@@ -56,7 +60,10 @@ class Trailing:
     count: int
 
     def dates(self, day: date, start: date) -> list[date]:
-        return days(max(day - DAY * (self.count - 1), start), day)
+        return self.union(day, day, start)
+
+    def union(self, first: date, last: date, start: date) -> list[date]:
+        return days(max(first - DAY * (self.count - 1), start), last)
 
     def __str__(self) -> str:
         return f"trailing {self.count} days"
@@ -87,6 +94,10 @@ class MaturedMonthEnds:
             if self.history == 1:
                 read.add(snapshot + DAY * self.horizon)
         return sorted(read)
+
+    def union(self, first: date, last: date, start: date) -> list[date]:
+        # What has matured by a day has matured by every later day.
+        return self.dates(last, start) if first <= last else []
 
     def __str__(self) -> str:
         return f"month ends {self.horizon} days old, each with {self.history} days"

@@ -23,7 +23,7 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from lakehouse_assets.lake.errors import StorageError
+from lakehouse_assets.lake.errors import LostRaceError, StorageError
 from lakehouse_assets.lake.names import TableName
 
 RECEIPT = "lakehouse"
@@ -223,19 +223,31 @@ class Lake:
         A commit is never retried on an old snapshot: the loser of a race opens the newest version and finds anew what it
         replaces, so that two first writers of a partition cannot both add to it.
         """
-        last: Exception | None = None
         for attempt in range(COMMIT_ATTEMPTS):
-            opened = self.open(name)
-            if opened is None:
-                raise StorageError(f"table {name} vanished from {self.uri(name)}")
+            opened = self._existing(name)
             try:
-                return _commit(opened, added, replaces(opened), receipt)
-            except CommitFailedError as error:
-                last = error
+                return self.commit_on(name, added, replaces(opened), receipt)
+            except LostRaceError:
                 time.sleep(random.uniform(0.005, 0.02) * min(attempt + 1, 20))
-            except (DeltaError, OSError) as error:
-                raise StorageError(f"table {name} cannot be written: {error}") from error
-        raise StorageError(f"table {name}: {COMMIT_ATTEMPTS} commits lost to other writers") from last
+        raise StorageError(f"table {name}: {COMMIT_ATTEMPTS} commits lost to other writers")
+
+    def commit_on(
+        self, name: TableName, added: Sequence[Written], removed: pl.DataFrame, receipt: Mapping[str, Any]
+    ) -> int:
+        """Commit on the version last opened; raises LostRaceError where another writer was faster."""
+        opened = self._opened[name]
+        try:
+            return _commit(opened, added, removed, receipt)
+        except CommitFailedError as error:
+            raise LostRaceError(f"table {name}: another writer committed first") from error
+        except (DeltaError, OSError) as error:
+            raise StorageError(f"table {name} cannot be written: {error}") from error
+
+    def _existing(self, name: TableName) -> DeltaTable:
+        opened = self.open(name)
+        if opened is None:
+            raise StorageError(f"table {name} is not at {self.uri(name)}")
+        return opened
 
 
 def _commit(

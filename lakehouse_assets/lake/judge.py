@@ -1,0 +1,165 @@
+"""Judging: which rows break which rules, as expressions that run inside the stream that writes.
+
+Belongs here: bit masks of broken rules, and their names and counts. Not here: what a rule is (`contract`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from lakehouse_assets.lake.contract import Rule, type_of_action
+from lakehouse_assets.lake.source import BUSINESS_DATE, OPERATION, Source
+from lakehouse_assets.lake.values import cleaned, code
+
+BROKEN = "_broken"
+FLAGS = "_flags"
+WARNED = "_warned"
+DELETED = "_deleted"
+RAW = "raw:"
+DERIVED_RAW_EXCLUDES = (pl.Binary(),)
+
+
+class Judged(NamedTuple):
+    """A frame split by its reject rules; both parts keep the columns they came with."""
+
+    all: pl.LazyFrame
+    valid: pl.LazyFrame
+    rejected: pl.LazyFrame
+
+
+def with_raw(bronze: pl.LazyFrame, source: Source) -> pl.LazyFrame:
+    """Keep the text as it landed beside what the table function makes of it."""
+    return bronze.with_columns(pl.col(name).alias(RAW + name) for name in source.text_columns)
+
+
+def source_rules(rules: Sequence[Rule], source: Source, schema: Mapping[str, pl.DataType]) -> tuple[Rule, ...]:
+    """The contract's rules for rows of a source: `unparsable` for typed columns, the bounds of event times, and
+    of a delete only its key and version."""
+    typed = [name for name in source.columns if name in schema and _is_parsed(schema[name])]
+    judged: list[Rule] = []
+    for name in typed:
+        kept = pl.col(name).is_not_null() | cleaned(RAW + name).is_null()
+        judged.append(Rule("unparsable", name, "reject", f"{name} does not parse as {schema[name]}", kept))
+    for rule in rules:
+        if rule.name == "is_null" and rule.column in typed:
+            rule = rule._replace(kept=rule.kept | cleaned(RAW + rule.column).is_not_null())
+        judged.append(rule)
+    if source.kind == "event" and source.version is not None:
+        return (*judged, *_event_time_rules(source.version))
+    identity = {*source.key, source.version}
+    deleted = pl.col(DELETED)
+    return tuple(r if r.column in identity or r.action == "flag" else r._replace(kept=deleted | r.kept) for r in judged)
+
+
+def _is_parsed(dtype: pl.DataType) -> bool:
+    return dtype.is_numeric() or dtype.is_temporal()
+
+
+def _event_time_rules(event_time: str) -> tuple[Rule, Rule]:
+    undated = pl.col(BUSINESS_DATE).is_null() & pl.col(event_time).is_not_null()
+    ahead = pl.col(event_time).dt.date() > pl.col("_ingest_date") + pl.duration(days=1)
+    return (
+        Rule("before_start", None, "reject", f"{event_time} lies before the first partition", ~undated | ahead),
+        Rule("in_future", None, "reject", f"{event_time} lies more than a day after the ingest date", ~undated | ~ahead),
+    )
+
+
+def with_deleted(frame: pl.LazyFrame, source: Source) -> pl.LazyFrame:
+    """Mark the rows of an entity source that delete their key."""
+    is_delete = (code(OPERATION) == "delete").fill_null(value=False) if source.kind == "entity" else pl.lit(value=False)
+    return frame.with_columns(is_delete.alias(DELETED))
+
+
+def mask(rules: Iterable[Rule], action: type_of_action) -> pl.Expr:
+    """Bit i is set where the i-th rule of the action is broken."""
+    bits = [
+        pl.when(rule.kept.fill_null(value=True)).then(pl.lit(0, pl.UInt64)).otherwise(pl.lit(1 << bit, pl.UInt64))
+        for bit, rule in enumerate(rules_with(rules, action))
+    ]
+    return pl.sum_horizontal(bits) if bits else pl.lit(0, pl.UInt64)
+
+
+def rules_with(rules: Iterable[Rule], action: type_of_action) -> list[Rule]:
+    return [rule for rule in rules if rule.action == action]
+
+
+def judge(frame: pl.LazyFrame, rules: Sequence[Rule]) -> Judged:
+    """Split a frame by its rules, in the stream: nothing is computed here."""
+    annotated = frame.with_columns(
+        mask(rules, "reject").alias(BROKEN), mask(rules, "flag").alias(FLAGS), mask(rules, "warn").alias(WARNED)
+    )
+    return Judged(annotated, annotated.filter(pl.col(BROKEN) == 0), annotated.filter(pl.col(BROKEN) != 0))
+
+
+def names_of(column: str, names: Sequence[str]) -> pl.Expr:
+    """The sorted names of the bits set in a mask column, as List(String)."""
+
+    def look_up(masks: pl.Series) -> pl.Series:
+        distinct = masks.unique()
+        lists = [sorted({names[b] for b in range(len(names)) if m >> b & 1}) for m in distinct.to_list()]
+        table = pl.DataFrame({"mask": distinct, "names": pl.Series(lists, dtype=pl.List(pl.String))})
+        found = masks.to_frame("mask").join(table, on="mask", how="left", maintain_order="left")
+        return found["names"].rename(masks.name)
+
+    return pl.col(column).map_batches(look_up, return_dtype=pl.List(pl.String), is_elementwise=True)
+
+
+def mask_of(column: str, names: Sequence[str]) -> pl.Expr:
+    """The mask whose bits are the names in a List(String) column: the inverse of `names_of`."""
+    bits = [
+        pl.when(pl.col(column).list.contains(name)).then(pl.lit(1 << bit, pl.UInt64)).otherwise(pl.lit(0, pl.UInt64))
+        for bit, name in enumerate(names)
+    ]
+    return pl.sum_horizontal(bits) if bits else pl.lit(0, pl.UInt64)
+
+
+def quarantined(rejected: pl.LazyFrame, rules: Sequence[Rule], source: Source | None, run: Mapping[str, Any]) -> pl.LazyFrame:
+    """Rejected rows as they go to the quarantine table; `run` gives run_id and quarantined_at."""
+    reject = rules_with(rules, "reject")
+    if source is not None:
+        raw = [pl.col(RAW + name).alias(name) for name in source.text_columns] + [pl.col("_extra")]
+        trace = [pl.col(name) for name in ("_source_file", "_row_number", "_file_sha256")]
+    else:
+        schema = rejected.collect_schema()
+        hidden = {"tenant_id", "date", BROKEN, FLAGS, WARNED}
+        raw = [pl.col(n) for n, t in schema.items() if n not in hidden and t not in DERIVED_RAW_EXCLUDES]
+        nothing: dict[str, pl.DataType] = {
+            "_source_file": pl.String(), "_row_number": pl.Int64(), "_file_sha256": pl.String()
+        }
+        trace = [pl.lit(None, dtype).alias(name) for name, dtype in nothing.items()]
+    return rejected.select(
+        "tenant_id",
+        "date",
+        names_of(BROKEN, [rule.name for rule in reject]).alias("rules"),
+        names_of(BROKEN, [f"{rule.column}: {rule.name}" if rule.column else rule.name for rule in reject]).alias("reasons"),
+        pl.struct(raw).struct.json_encode().alias("raw"),
+        *trace,
+        *(pl.lit(value).alias(name) for name, value in run.items()),
+    )
+
+
+QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
+    "tenant_id": pl.String(),
+    "date": pl.Date(),
+    "rules": pl.List(pl.String()),
+    "reasons": pl.List(pl.String()),
+    "raw": pl.String(),
+    "_source_file": pl.String(),
+    "_row_number": pl.Int64(),
+    "_file_sha256": pl.String(),
+    "run_id": pl.String(),
+    "quarantined_at": pl.Datetime("us", "UTC"),
+}
+
+
+def rule_counts(masks: Iterable[tuple[int, int]], rules: Sequence[Rule]) -> dict[str, int]:
+    """Rows per rule id from (mask, rows) pairs."""
+    counts = dict.fromkeys((rule.id for rule in rules), 0)
+    for bits, rows in masks:
+        for bit, rule in enumerate(rules):
+            if bits >> bit & 1:
+                counts[rule.id] += rows
+    return counts

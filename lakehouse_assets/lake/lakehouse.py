@@ -1,0 +1,51 @@
+"""The lakehouse that a run works on: landing zone, lake, bookkeeping and declared tables, opened once.
+
+Belongs here: what every step needs at hand. Not here: where they are (`settings`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+from lakehouse_assets.lake.errors import SelectionError
+from lakehouse_assets.lake.landing import Landing
+from lakehouse_assets.lake.ledger import Register, landing_files, partition_ledger
+from lakehouse_assets.lake.names import TableName
+from lakehouse_assets.lake.source import Source
+from lakehouse_assets.lake.storage import Lake
+from lakehouse_assets.lake.table import Table
+
+CHUNK_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Lakehouse:
+    """Where data comes from, where tables are, and which tables there are."""
+
+    landing: Landing
+    lake: Lake
+    tables: Mapping[TableName, Table]
+    start: date
+    chunk_bytes: int = CHUNK_BYTES
+    spool: str | None = field(default=None)
+
+    @cached_property
+    def ledger(self) -> Register:
+        return partition_ledger(self.lake)
+
+    @cached_property
+    def files(self) -> Register:
+        return landing_files(self.lake)
+
+    @cached_property
+    def sources(self) -> dict[TableName, Source]:
+        """The sources by the bronze table of each."""
+        return {name: t.source for name, t in self.tables.items() if t.kind == "bronze" and t.source is not None}
+
+    def table(self, name: TableName) -> Table:
+        if name not in self.tables:
+            raise SelectionError(f"there is no table {name}")
+        return self.tables[name]
