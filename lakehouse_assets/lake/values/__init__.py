@@ -3,12 +3,12 @@
 Belongs here: what a text, code, number, date, time, e-mail address or phone number is, for every domain alike.
 Not here: which columns a table has, and whether a value is allowed there (contracts).
 
-Every function takes a column's name, or an expression, of type String and returns an expression under the same name.
+All but `money_sum` take a column's name, or an expression, of type String and return an expression of the same name.
 What does not parse is null; `cleaned` tells it from what was empty.
 """
 
 from lakehouse_assets.lake.values.contacts import email_is_valid, phone
-from lakehouse_assets.lake.values.numbers import decimal, integer, number
+from lakehouse_assets.lake.values.numbers import decimal, integer, money_sum, number
 from lakehouse_assets.lake.values.times import date, timestamp
 from lakehouse_assets.lake.values.words import cleaned, code, lower_text, normalized_name, one_of, text
 
@@ -20,6 +20,7 @@ __all__ = [
     "email_is_valid",
     "integer",
     "lower_text",
+    "money_sum",
     "normalized_name",
     "number",
     "one_of",

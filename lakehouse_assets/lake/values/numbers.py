@@ -1,4 +1,4 @@
-"""Numbers: floats, integers and exact decimals.
+"""Numbers: floats, integers and exact decimals, and sums of money.
 
 Belongs here: plain decimal and exponent notation, finite. Not here: currencies, units, separators of thousands.
 """
@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 import polars as pl
 
-from lakehouse_assets.lake.values.words import by_batch, tidy
+from lakehouse_assets.lake.values.words import by_batch, expression, tidy
 
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
@@ -62,3 +62,13 @@ def decimal(column: str | pl.Expr, precision: int, scale: int) -> pl.Expr:
     """An exact Decimal, half-even from finer input; null where it needs more than `precision` digits."""
     dtype = pl.Decimal(precision, scale)
     return by_batch(column, lambda values: tidy(values).cast(dtype, strict=False), dtype)
+
+
+def money_sum(value: str | pl.Expr) -> pl.Expr:
+    """The sum of Float64 amounts as Float64, the same in any order: each to cents, half-even, as it is written.
+
+    Amounts from 1e36 have no cents to keep and are added as floats.
+    """
+    value = expression(value)
+    cents = value.cast(pl.String).cast(pl.Decimal(38, 2), strict=False)
+    return cents.sum().cast(pl.Float64) + value.filter(cents.is_null()).sum()
