@@ -43,5 +43,5 @@ class BaseRateModel:
 def fit_base_rate(outcome: type_of_floats, prior: Prior, *, weight: float = 1.0) -> BaseRateModel:
     """The rate of `outcome`, drawn to the prior's as by `prior.rows` rows more; without rows, the prior's."""
     positives, rows = weight * float(outcome.sum()), weight * len(outcome)
-    probability = (positives + prior.rows * prior.base_rate) / (rows + prior.rows)
+    probability = prior.base_rate + (positives - rows * prior.base_rate) / (rows + prior.rows)
     return BaseRateModel(features=prior.features, probability=probability)
