@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -201,10 +201,10 @@ def _malformed(opened: ReadFile, run: dict[str, Any]) -> pl.LazyFrame:
     return frame.select(pl.col(name).cast(dtype) for name, dtype in QUARANTINE_SCHEMA.items())
 
 
-def survey(house: Lakehouse, table: Table, file: LandingFile, at: datetime) -> pl.DataFrame:
+def survey(house: Lakehouse, table: Table, file: LandingFile) -> pl.DataFrame:
     """What the register would say of a file, read but not landed: for a plan of what is not built yet."""
     source = house.sources[table.name]
     with Desk(house) as desk:
         opened = desk.open(file, source)
         counted = census(frame_of(source, opened, house.start), source).collect(engine="streaming")
-        return rows_of([registered(table.name, source, opened, counted, f"plan {at:%Y-%m-%d}")], FILES_SCHEMA)
+        return rows_of([registered(table.name, source, opened, counted, "plan")], FILES_SCHEMA)

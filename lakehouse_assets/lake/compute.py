@@ -18,7 +18,7 @@ from lakehouse_assets.lake.contract import Rule
 from lakehouse_assets.lake.errors import ComputationError
 from lakehouse_assets.lake.fingerprints import Fingerprints
 from lakehouse_assets.lake.judge import (
-    DELETED, FLAGS, Judged, judge, mask_of, names_of, rules_with, source_rules, with_deleted, with_raw,
+    DELETED, FLAGS, Judged, judge, mask_of, names_of, rules_with, with_deleted, with_raw,
 )
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import Entry
@@ -101,7 +101,7 @@ def _events(chunk: Chunk, source: Source) -> Plan:
     expected = dict(counted.group_by("of").agg(pl.col("business_rows").sum()).iter_rows())
     rows = chunk.scan(bronze, sorted(set(counted["date"].to_list())))
     rows = rows.filter(pl.coalesce(BUSINESS_DATE, "date").is_between(dates[0], dates[-1]))
-    rules = source_rules(chunk.table.rules, source, chunk.table.schema)
+    rules = chunk.table.judged_rules
     judged = judge(_typed(chunk, source, rows), rules)
     settled = settle_events(judged.valid, chunk.table.key, chunk.table.duplicates)
     return _finished(chunk, judged, settled, rules, expected)
@@ -112,7 +112,7 @@ def _entities(chunk: Chunk, source: Source) -> Plan:
     landed = chunk.register.group_by("date").agg(pl.col("rows").sum(), pl.col("deletes").sum())
     rows_of = {day: (rows, deletes) for day, rows, deletes in landed.iter_rows()}
     snapshot = _latest_snapshot(chunk)
-    rules = source_rules(chunk.table.rules, source, chunk.table.schema)
+    rules = chunk.table.judged_rules
     since = sorted(d for d in rows_of if (snapshot is None or d > snapshot) and d <= window.last)
     judged = judge(_typed(chunk, source, chunk.scan(bronze, since)), rules)
     flags = _flag_names(chunk, rules)
@@ -187,10 +187,7 @@ def _derived(chunk: Chunk) -> Plan:
     if "window" in inspect.signature(function).parameters:
         arguments["window"] = window
     frame = function(**arguments).with_columns(pl.lit(window.tenant_id).alias("tenant_id"))
-    # Uniqueness of the key is a rule of every table; here nothing before has made sure of it.
-    key = ["date", *table.key]
-    unique = Rule("is_duplicate", None, "reject", f"{key} is not unique", ~pl.struct(key).is_duplicated())
-    rules = (*table.rules, unique)
+    rules = table.judged_rules
     judged = judge(frame, rules)
     return Plan(judged=judged, final=_conform(chunk, judged.valid), rules=rules)
 

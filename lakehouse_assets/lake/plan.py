@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import NamedTuple
 
 import polars as pl
@@ -75,6 +75,27 @@ def make_plan(
     Files that bronze has not read are read here, to learn the dates of their rows; `only_registered` takes those
     into account for bronze alone. `rebuild` asks for the named partitions even where they are up to date.
     """
+    plan, of_tenants = _open_plan(house, tenants, only_registered=only_registered)
+    for tenant in of_tenants:
+        tenant.add({name: days(first, last) for name in selected}, rebuild=rebuild)
+    return plan
+
+
+def plan_of_landings(house: Lakehouse, tenants: Collection[str], *, only_registered: bool = False) -> BuildPlan:
+    """What must be built so that all that these tenants landed is in every table that it affects, and no more.
+
+    A table is due on the ingest dates of its sources, cleaned events also on the dates of the events, and wherever it
+    was built before and is stale now.
+    """
+    plan, of_tenants = _open_plan(house, tenants, only_registered=only_registered)
+    for tenant in of_tenants:
+        tenant.add(tenant.due())
+    return plan
+
+
+def _open_plan(
+    house: Lakehouse, tenants: Collection[str] | None, *, only_registered: bool
+) -> tuple[BuildPlan, list[_TenantPlan]]:
     listing = house.landing.list(sources=house.sources.values(), tenants=tenants)
     plan = BuildPlan(build={name: set() for name in house.tables}, refused=listing.refused)
     plan.stale_downstream = {name: set() for name in house.tables}
@@ -83,10 +104,11 @@ def make_plan(
         by_tenant.setdefault(file.tenant_id, []).append(file)
     register = house.files.read(tenants=list(by_tenant))
     built = entries(house.ledger.read(tenants=list(by_tenant)))
+    found = []
     for tenant, files in sorted(by_tenant.items()):
         mine = register.filter(pl.col("tenant_id") == tenant)
-        _TenantPlan(house, tenant, files, mine, built, plan, only_registered).add(selected, days(first, last), rebuild)
-    return plan
+        found.append(_TenantPlan(house, tenant, files, mine, built, plan, only_registered))
+    return plan, found
 
 
 class _TenantPlan:
@@ -106,6 +128,7 @@ class _TenantPlan:
             name: self._landed(name, source_files(name, files), register, only_registered) for name in house.sources
         }
         self.expected: dict[TableName, dict[date, bytes]] = {}
+        self._ingested: dict[TableName, set[date]] = {}
 
     def _landed(
         self, name: TableName, files: list[LandingFile], register: pl.DataFrame, only_registered: bool
@@ -117,20 +140,45 @@ class _TenantPlan:
             # A token that no digest equals: the bronze partition is stale, what follows from it is not known yet.
             unread = [LandedFile(f.date, f.path, f"unread {f.size_bytes} {f.modified_at}", frozenset()) for f in new]
             return landed_files(known) + unread
-        now = datetime.now(UTC)
-        surveyed = [survey(self.house, self.house.table(name), file, now) for file in new]
+        surveyed = [survey(self.house, self.house.table(name), file) for file in new]
         return landed_files(pl.concat([known, *surveyed]))
 
-    def add(self, selected: Collection[TableName], dates: list[date], rebuild: bool) -> None:
-        self._expect(dates)
-        for name in selected:
-            wanted = dates if rebuild else (day for day in dates if self._is_stale(name, day))
-            self.plan.build[name].update(Partition(self.tenant, day) for day in wanted)
+    def due(self) -> dict[TableName, set[date]]:
+        """The dates on which each table has something of its sources, or had when it was built."""
+        due: dict[TableName, set[date]] = {}
+        for name, table in self.house.tables.items():
+            dates = set(self.built[name])
+            if table.kind == "bronze":
+                dates |= {file.date for file in self.landed[name]}
+            elif table.kind == "event":
+                bronze = next(iter(table.inputs.values())).table
+                dates |= {day or file.date for file in self.landed[bronze] for day in file.business_dates}
+            for upstream in table.reads:
+                dates |= self.ingested(upstream)
+            due[name] = dates
+        return due
+
+    def ingested(self, name: TableName) -> set[date]:
+        """The ingest dates of all sources that a table comes from."""
+        if name not in self._ingested:
+            table = self.house.table(name)
+            own = {file.date for file in self.landed[name]} if table.kind == "bronze" else set()
+            self._ingested[name] = own.union(*(self.ingested(upstream) for upstream in table.reads))
+        return self._ingested[name]
+
+    def add(self, wanted: Mapping[TableName, Collection[date]], *, rebuild: bool = False) -> None:
+        """Add to the plan what is stale of these dates, and what it reads."""
+        if not any(wanted.values()):
+            return
+        self._expect(day for dates in wanted.values() for day in dates)
+        for name, dates in wanted.items():
+            stale = dates if rebuild else (day for day in dates if self._is_stale(name, day))
+            self.plan.build[name].update(Partition(self.tenant, day) for day in stale)
         for name in reversed(list(self.house.tables)):
             self._require_inputs(self.house.table(name))
         for name, built in self.built.items():
-            stale = {Partition(self.tenant, day) for day in built if self._is_stale(name, day)}
-            self.plan.stale_downstream[name] |= stale - self.plan.build[name]
+            stale_built = {Partition(self.tenant, day) for day in built if self._is_stale(name, day)}
+            self.plan.stale_downstream[name] |= stale_built - self.plan.build[name]
 
     def _expect(self, dates: Iterable[date]) -> None:
         """Compute every table's fingerprints over all dates that anything is known of."""

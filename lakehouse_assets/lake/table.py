@@ -16,6 +16,7 @@ import polars as pl
 from lakehouse_assets.lake.code_version import code_version
 from lakehouse_assets.lake.contract import TRACE_COLUMNS, Column, Contract, Rule, columns_of, rules_of
 from lakehouse_assets.lake.errors import ContractError
+from lakehouse_assets.lake.judge import source_rules
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import SAME_DATE, SameDate, type_of_window
 from lakehouse_assets.lake.source import Source
@@ -79,6 +80,17 @@ class Table:
     def schema(self) -> pl.Schema:
         """The columns as stored, partition columns left out."""
         return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    @cached_property
+    def judged_rules(self) -> tuple[Rule, ...]:
+        """All rules that rows of the table are judged by: the contract's, and those that come with what it is."""
+        if self.kind == "bronze":
+            return ()
+        if self.source is not None:
+            return source_rules(self.rules, self.source, self.schema)
+        key = ("date", *self.key)
+        unique = Rule("is_duplicate", None, "reject", f"{', '.join(key)} is not unique", ~pl.struct(key).is_duplicated())
+        return (*self.rules, unique)
 
     @cached_property
     def reads(self) -> dict[TableName, type_of_window]:

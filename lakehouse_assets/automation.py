@@ -1,0 +1,180 @@
+"""What runs by itself: the landing sensor, the two nightly schedules, freshness by tenant, and alerts of failed runs.
+
+Belongs here: when runs start, and over which rectangles. Not here: what they do (`lake.runner`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, timedelta
+from hashlib import blake2b
+
+import dagster as dg
+
+from lakehouse_assets.backfill import ORIGIN, run_tags, runs_of
+from lakehouse_assets.house import open_house, tables
+from lakehouse_assets.lake.alerts import run_failure_alerts
+from lakehouse_assets.lake.assets import TENANTS, asset_key
+from lakehouse_assets.lake.landing import LandingFile
+from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.lake.names import TableName
+from lakehouse_assets.lake.partitions import Partition, Rectangle
+from lakehouse_assets.lake.plan import BuildPlan, make_plan, plan_of_landings, without_blocked
+from lakehouse_assets.settings import Settings
+
+LANDING = "landing"
+# A tick has a minute. Larger news is landed in bronze first, and the next tick knows its dates from there.
+MOST_BYTES_TO_SURVEY = 64 * 2**20
+UNFINISHED_RUNS = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def _seen(files: Iterable[LandingFile]) -> dict[str, str]:
+    """One digest a tenant over what has landed: it changes with any new, changed or removed file."""
+    digests: dict[str, object] = {}
+    for file in files:
+        digest = digests.setdefault(file.tenant_id, blake2b(digest_size=12))
+        digest.update(f"{file.path}\0{file.size_bytes}\0{file.modified_at.timestamp()}\0".encode())  # type: ignore[attr-defined]
+    return {tenant: digest.hexdigest() for tenant, digest in digests.items()}  # type: ignore[attr-defined]
+
+
+def run_requests(
+    build: Mapping[TableName, Collection[Partition]], order: Sequence[str], origin: str, salt: str
+) -> dict[str, tuple[dg.RunRequest, tuple[TableName, ...], Rectangle]]:
+    """The first runs of a plan that can start together, by run key: those of the first group of tables."""
+    found = {}
+    first: tuple[TableName, ...] | None = None
+    for names, rectangle in runs_of(build, order):
+        first = first or names
+        if names != first:
+            break
+        tags = run_tags(rectangle, origin)
+        asked = json.dumps([[str(name) for name in names], sorted(tags.items()), salt])
+        key = f"{origin}-{rectangle.first}-{rectangle.last}-{blake2b(asked.encode(), digest_size=8).hexdigest()}"
+        request = dg.RunRequest(run_key=key, tags=tags, asset_selection=[asset_key(name) for name in names])
+        found[key] = (request, names, rectangle)
+    return found
+
+
+def evaluate_landing(
+    house: Lakehouse, instance: dg.DagsterInstance, cursor: str | None
+) -> tuple[list[dg.RunRequest], list[str], str, str | None]:
+    """One tick: the runs to start, the tenants to register, the next cursor, and why nothing starts.
+
+    A plan is carried out wave by wave: what reads late rows starts when they are there. A run that failed is asked for
+    again only when its inputs change, for its key names them.
+    """
+    state = json.loads(cursor) if cursor else {"seen": {}, "pending": {}}
+    listing = house.landing.list(sources=house.sources.values())
+    seen = _seen(listing.files)
+    changed = {tenant for tenant, digest in seen.items() if state["seen"].get(tenant) != digest}
+    pending: dict[str, list[str]] = {tenant: [] for tenant in changed} | {
+        tenant: keys for tenant, keys in state["pending"].items() if tenant not in changed
+    }
+    quiet = json.dumps({"seen": seen, "pending": pending})
+    if not pending:
+        return [], [], quiet, "nothing has landed since the last tick"
+    filters = dg.RunsFilter(statuses=UNFINISHED_RUNS, tags={ORIGIN: LANDING})
+    if instance.get_runs_count(filters):
+        return [], [], quiet, "the runs of an earlier landing are not finished"
+    known = list(instance.get_dynamic_partitions(TENANTS))
+    new = sorted(set(pending) - set(known))
+    size = sum(file.size_bytes for file in listing.files if file.tenant_id in changed)
+    plan = plan_of_landings(house, list(pending), only_registered=size > MOST_BYTES_TO_SURVEY)
+    started: dict[str, dg.RunRequest] = {}
+    tried = {key for keys in pending.values() for key in keys}
+    failed: dict[TableName, set[Partition]] = {}
+    while True:
+        wave = run_requests(without_blocked(house, plan.build, failed), [*known, *new], LANDING, _salt(seen, pending))
+        if not wave:
+            break
+        started = {key: request for key, (request, _, _) in wave.items() if key not in tried}
+        if started:
+            break
+        # Asked for before with the very same inputs and still not built: go on with what does not read it.
+        for _, names, rectangle in wave.values():
+            for name in names:
+                failed.setdefault(name, set()).update(rectangle.partitions())
+    waiting = {tenant: sorted(tried | set(started)) for tenant in pending} if started else {}
+    cursor = json.dumps({"seen": seen, "pending": waiting})
+    return list(started.values()), new, cursor, None if started else "all that has landed is built"
+
+
+def _salt(seen: Mapping[str, str], pending: Iterable[str]) -> str:
+    versions = "".join(table.code_version for table in tables().values())
+    return versions + "".join(seen.get(tenant, "") for tenant in sorted(pending))
+
+
+def _selection(*layers: str) -> dg.AssetSelection:
+    return dg.AssetSelection.assets(*(asset_key(name) for name in tables() if not layers or name.layer in layers))
+
+
+def _landing_sensor() -> dg.SensorDefinition:
+    @dg.sensor(
+        name="landing",
+        target=_selection(),
+        minimum_interval_seconds=30,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Builds what new, late and corrected files affect; registers new tenants.",
+    )
+    def landing(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        house = open_house()
+        for path, reason in house.landing.unclaimed(house.sources.values()):
+            context.log.warning("not ingested: %s: %s", path, reason)
+        requests, new, cursor, reason = evaluate_landing(house, context.instance, context.cursor)
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=reason if not requests else None,
+            cursor=cursor,
+            dynamic_partitions_requests=[dg.DynamicPartitionsDefinition(name=TENANTS).build_add_request(new)] if new else [],
+        )
+
+    return landing
+
+
+def nightly_plan(house: Lakehouse, day: date, layers: Collection[str]) -> BuildPlan:
+    """What closes a day for every tenant: snapshots are carried forward even where nothing landed."""
+    return make_plan(house, [name for name in house.tables if name.layer in layers], None, day, day)
+
+
+def _nightly(name: str, hour: int, layers: tuple[str, ...]) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=name,
+        cron_schedule=f"0 {hour} * * *",
+        execution_timezone="UTC",
+        target=_selection(*layers),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=f"Builds {' and '.join(layers)} of the day that has ended, for every tenant.",
+    )
+    def nightly(context: dg.ScheduleEvaluationContext) -> dg.SensorResult | list[dg.RunRequest] | dg.SkipReason:
+        house = open_house()
+        day = context.scheduled_execution_time.date() - timedelta(days=1)
+        plan = nightly_plan(house, day, layers)
+        within = {table: found for table, found in plan.build.items() if table.layer in layers}
+        known = list(context.instance.get_dynamic_partitions(TENANTS))
+        new = sorted({p.tenant_id for found in within.values() for p in found} - set(known))
+        if new:
+            context.instance.add_dynamic_partitions(TENANTS, new)
+        wave = run_requests(within, [*known, *new], name, str(day))
+        return [request for request, _, _ in wave.values()] or dg.SkipReason(f"{day} is built for every tenant")
+
+    return nightly
+
+
+def sensors() -> list[dg.SensorDefinition]:
+    """The landing sensor and the alerts of failed runs."""
+    return [_landing_sensor(), run_failure_alerts(Settings.from_environment().alert_webhook)]
+
+
+def schedules() -> list[dg.ScheduleDefinition]:
+    """02:00 UTC bronze and silver, 03:00 UTC gold and platinum, of the day before."""
+    return [
+        _nightly("bronze_to_silver_daily", 2, ("bronze", "silver")),
+        _nightly("silver_to_gold_daily", 3, ("gold", "platinum")),
+    ]

@@ -1,0 +1,49 @@
+"""The only Definitions: every declared table as an asset, and what automates them. Loads with an empty environment."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import dagster as dg
+
+from lakehouse_assets.automation import schedules, sensors
+from lakehouse_assets.house import domains, open_house, tables
+from lakehouse_assets.lake.assets import asset_of, partitions_definition
+from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.settings import Settings
+
+
+class LakehouseResource(dg.ConfigurableResource):
+    """Opens the lakehouse that the environment describes, when a run starts."""
+
+    def open(self) -> Lakehouse:
+        return open_house()
+
+
+def build_defs() -> dg.Definitions:
+    """Assemble the code location from the declared tables and the settings."""
+    settings = Settings.from_environment()
+    partitions = partitions_definition(settings.start_date)
+    lineage = json.loads((files("lakehouse_assets") / "column_lineage.json").read_text())
+    root = settings.root if "://" in settings.root else f"file://{settings.root}"
+    assets = [
+        asset_of(
+            table,
+            domains()[name.domain],
+            partitions,
+            uri=f"{root.rstrip('/')}/{name.path}",
+            lineage=lineage.get(str(name)),
+        )
+        for name, table in tables().items()
+    ]
+    return dg.Definitions(
+        assets=assets,
+        sensors=sensors(),
+        schedules=schedules(),
+        resources={"lakehouse": LakehouseResource()},
+        executor=dg.in_process_executor,
+    )
+
+
+defs = build_defs()

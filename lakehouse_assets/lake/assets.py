@@ -1,0 +1,281 @@
+"""Tables as Dagster assets: keys, partitions, lineage, checks and what each run shows.
+
+Belongs here: everything that turns a `Table` into an asset definition. Not here: computing (`runner`) and
+automation (sensors, schedules), which lie with the project.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+
+from lakehouse_assets.lake.domain import Domain
+from lakehouse_assets.lake.errors import SelectionError
+from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.lake.names import TableName, check_tenant
+from lakehouse_assets.lake.partitions import MaturedMonthEnds, Partition, Trailing, type_of_window
+from lakehouse_assets.lake.recording import attach_metadata, record_materializations
+from lakehouse_assets.lake.report import PartitionReport, StepReport
+from lakehouse_assets.lake.runner import build
+from lakehouse_assets.lake.table import Table
+
+TENANTS = "tenant"
+RANGE_START = "dagster/asset_partition_range_start"
+RANGE_END = "dagster/asset_partition_range_end"
+# Bronze of later days is read for late rows; the graph shows the days within which most of them come.
+LATE_DAYS = 3
+SHOWN = 20
+
+
+def partitions_definition(start: date) -> dg.MultiPartitionsDefinition:
+    """Tenant × date; today's and, for clocks ahead of ours, tomorrow's partition exist."""
+    daily = dg.DailyPartitionsDefinition(start_date=start.isoformat(), end_offset=2)
+    return dg.MultiPartitionsDefinition({"date": daily, "tenant": dg.DynamicPartitionsDefinition(name=TENANTS)})
+
+
+def partition_key(partition: Partition) -> str:
+    """The key as Dagster writes it, dimensions in alphabetical order: `2026-01-31|acme`."""
+    return f"{partition.date.isoformat()}|{partition.tenant_id}"
+
+
+def partition_of(key: str) -> Partition:
+    day, _, tenant = key.partition("|")
+    return Partition(check_tenant(tenant), date.fromisoformat(day))
+
+
+def asset_key(name: TableName) -> dg.AssetKey:
+    return dg.AssetKey(list(name.key))
+
+
+def _mapping(table: Table, upstream: TableName, window: type_of_window) -> dg.PartitionMapping:
+    if table.kind == "event" and upstream.layer == "bronze":
+        return _dates(-1, LATE_DAYS)
+    if isinstance(window, Trailing):
+        return _dates(-(window.count - 1), 0)
+    if isinstance(window, MaturedMonthEnds):
+        return _dates(-(window.horizon + 31), 0)
+    return dg.IdentityPartitionMapping()
+
+
+def _dates(first: int, last: int) -> dg.PartitionMapping:
+    shifted = dg.TimeWindowPartitionMapping(
+        start_offset=first, end_offset=last, allow_nonexistent_upstream_partitions=True
+    )
+    return dg.MultiPartitionMapping(
+        {
+            "date": dg.DimensionPartitionMapping("date", shifted),
+            "tenant": dg.DimensionPartitionMapping("tenant", dg.IdentityPartitionMapping()),
+        }
+    )
+
+
+def _column_schema(table: Table) -> dg.TableSchema:
+    columns = [
+        dg.TableColumn(
+            name=column.name,
+            type=str(column.dtype),
+            description=column.description + (f" [{column.unit}]" if column.unit else ""),
+            constraints=dg.TableColumnConstraints(nullable=column.nullable, unique=table.key == (column.name,)),
+        )
+        for column in table.columns
+    ]
+    partition = [
+        dg.TableColumn(name="tenant_id", type="String", description="Tenant"),
+        dg.TableColumn(name="date", type="Date", description="Partition date"),
+    ]
+    return dg.TableSchema(columns=[*partition, *columns])
+
+
+def _lineage(table: Table, sources: Mapping[str, Sequence[Sequence[str]]]) -> dg.TableColumnLineage:
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(asset_key(TableName.parse(name)), of) for name, of in read]
+            for column, read in sources.items()
+        }
+    )
+
+
+def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
+    key = asset_key(table.name)
+    specs = [
+        dg.AssetCheckSpec("reconciliation", asset=key, description="Rows in = kept + rejected + duplicate + deleted"),
+        dg.AssetCheckSpec("quality", asset=key, description="Rows that broke no reject rule ÷ rows judged"),
+    ]
+    if table.kind == "bronze":
+        specs.append(dg.AssetCheckSpec("files", asset=key, description="Every file that landed could be read"))
+    for rule, description in rule_ids(table).items():
+        specs.append(dg.AssetCheckSpec(rule, asset=key, description=description))
+    return specs
+
+
+def rule_ids(table: Table) -> dict[str, str]:
+    """The rules of a table by the name of their check, with what each says; those that a source adds included."""
+    found = {rule.id: f"{rule.action}: {rule.description}" for rule in table.judged_rules}
+    for name, reference in table.references.items():
+        found[name] = f"flag: {reference.column} is not in {reference.table} of the date"
+    return found
+
+
+def asset_of(
+    table: Table,
+    domain: Domain,
+    partitions: dg.PartitionsDefinition,
+    *,
+    uri: str,
+    lineage: Mapping[str, Sequence[Sequence[str]]] | None = None,
+) -> dg.AssetsDefinition:
+    """The asset of a table. Its result is the run's figures; its rows are already in the lake."""
+    metadata: dict[str, Any] = {
+        "dagster/column_schema": _column_schema(table),
+        "dagster/table_name": str(table.name),
+        "dagster/uri": uri,
+        "grain": table.description.splitlines()[0],
+        "max_reject_share": table.max_reject_share,
+        "windows": {str(name): str(window) for name, window in table.reads.items()},
+    }
+    if lineage:
+        metadata["dagster/column_lineage"] = _lineage(table, lineage)
+    code = table.function or table.contract
+    if code is not None:
+        metadata.update(_code_reference(code))
+
+    @dg.asset(
+        key=asset_key(table.name),
+        deps=[
+            dg.AssetDep(asset_key(name), partition_mapping=_mapping(table, name, window))
+            for name, window in table.reads.items()
+        ],
+        partitions_def=partitions,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        check_specs=_check_specs(table),
+        group_name=domain.name,
+        owners=list(domain.owners),
+        kinds={"polars", "deltalake", table.name.layer},
+        tags={"layer": table.name.layer, "kind": table.kind},
+        description=table.description,
+        code_version=table.code_version,
+        metadata=metadata,
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)),
+        required_resource_keys={"lakehouse"},
+    )
+    def materialize(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]  # Dagster reads the annotation
+        house: Lakehouse = context.resources.lakehouse.open()
+        report = build(house, table.name, _asked_for(context), context.run.run_id)
+        yield from _events(context, table, report)
+
+    return materialize
+
+
+def _code_reference(code: Any) -> dict[str, Any]:
+    path, line = inspect.getsourcefile(code), inspect.getsourcelines(code)[1]
+    reference = dg.LocalFileCodeReference(file_path=str(path), line_number=line, label=code.__name__)
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue([reference])}
+
+
+def _asked_for(context: dg.AssetExecutionContext) -> list[Partition]:
+    """The run's partitions; raises SelectionError where its tags name some that Dagster did not resolve."""
+    partitions = [partition_of(key) for key in context.partition_keys]
+    first, last = context.run.tags.get(RANGE_START), context.run.tags.get(RANGE_END)
+    if first and last:
+        begin, end = partition_of(first), partition_of(last)
+        if begin not in partitions or end not in partitions:
+            raise SelectionError(
+                f"the run's range {first} … {last} resolves to {len(partitions)} partitions that do not hold its ends: "
+                "its tenants must stand in the order in which they were registered"
+            )
+    return partitions
+
+
+def _events(context: dg.AssetExecutionContext, table: Table, report: StepReport) -> Iterator[Any]:
+    versions = {partition.partition: chunk for chunk in report.chunks for partition in chunk.written}
+    metadata = {
+        partition_key(partition.partition): _partition_metadata(partition, versions[partition.partition].table_version)
+        for partition in report.written
+    }
+    shared = _step_metadata(report)
+    checks = _check_results(table, report)
+    if not report.failed:
+        attach_metadata(context, metadata)
+        yield dg.MaterializeResult(metadata=shared, check_results=checks)
+        return
+    # What succeeded is recorded before the step raises, or Dagster would forget it.
+    record_materializations(context, metadata, shared=shared)
+    yield from checks
+    raise dg.Failure(
+        f"{table.name}: {len(report.failed)} of {len(report.failed) + len(report.written)} partitions were not built. "
+        + "; ".join(f"{p.tenant_id} {p.date}: {why}" for p, why in sorted(report.failed.items())[:SHOWN]),
+        metadata={"failed_partitions": [partition_key(p) for p in sorted(report.failed)]},
+        allow_retries=False,
+    )
+
+
+def _partition_metadata(partition: PartitionReport, version: int) -> dict[str, Any]:
+    return {
+        "dagster/partition_row_count": partition.rows_written,
+        "rows_in": partition.rows_in,
+        "rows_rejected": partition.rows_rejected,
+        "quality_score": partition.quality_score,
+        "delta_version": version,
+    }
+
+
+def _step_metadata(report: StepReport) -> dict[str, Any]:
+    written = report.written
+    figures = ("rows_in", "rows_kept", "rows_rejected", "rows_duplicate", "rows_deleted")
+    shared: dict[str, Any] = {name: report.total(name) for name in figures}
+    shared["dagster/row_count"] = sum(partition.rows_written for partition in written)
+    shared["bytes_written"] = sum(chunk.bytes_written for chunk in report.chunks)
+    shared["partitions_written"] = len(written)
+    names = ("tenant_id", "date", *figures, "rows_written", "quality_score")
+    rows = [
+        dg.TableRecord({name: _plain(getattr(partition, name)) for name in names})
+        for partition in sorted(report.judged, key=lambda p: (p.rows_rejected == 0, p.partition))[:SHOWN]
+    ]
+    if rows:
+        schema = dg.TableSchema([dg.TableColumn(name, type="string" if name in names[:2] else "float") for name in names])
+        shared["partitions"] = dg.MetadataValue.table(records=rows, schema=schema)
+    broken = {rule: rows for rule, rows in report.rules.items() if rows}
+    if broken:
+        shared["rows_by_rule"] = broken
+    return shared
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _check_results(table: Table, report: StepReport) -> list[dg.AssetCheckResult]:
+    judged, refused = report.judged, [p for p in report.judged if p.refused]
+    rejected, total = report.total("rows_rejected"), report.total("rows_in")
+    key = asset_key(table.name)
+
+    def result(name: str, passed: bool, severity: dg.AssetCheckSeverity, **figures: Any) -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(check_name=name, asset_key=key, passed=passed, severity=severity, metadata=figures)
+
+    error, warning = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+    figures = {name: report.total(name) for name in ("rows_in", "rows_kept", "rows_rejected", "rows_duplicate", "rows_deleted")}
+    reconciled = all(p.is_reconciled for p in judged) and not any(p not in {r.partition for r in refused} for p in report.failed)
+    results = [
+        result("reconciliation", reconciled, error, **figures),
+        result(
+            "quality",
+            not rejected,
+            error if refused else warning,
+            quality_score=1 - rejected / total if total else 1.0,
+            refused_partitions=[partition_key(p.partition) for p in refused][:SHOWN],
+        ),
+    ]
+    if table.kind == "bronze":
+        unread = [why for partition in judged for why in partition.refused_files]
+        results.append(result("files", not unread, error, refused_files=unread[:SHOWN]))
+    counts = report.rules
+    for rule in rule_ids(table):
+        rows = counts.get(rule, 0)
+        grave = error if any(p.rules.get(rule) for p in refused) else warning
+        results.append(result(rule, rows == 0, grave, rows=rows, share=rows / total if total else 0.0))
+    return results
+

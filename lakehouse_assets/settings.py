@@ -1,0 +1,58 @@
+"""Settings: the environment, read in one place, as typed values.
+
+Belongs here: every name of an environment variable. Not here: what is done with the values.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+# Options of object stores are taken over by their own names, as delta-rs, Polars and DuckDB read them.
+STORE_PREFIXES = ("AWS_", "AZURE_")
+REMOTE = "://"
+
+
+class Settings(BaseModel):
+    """Where the landing zone and the lake are, and how much a run takes on at once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    landing: str = "data/landing"
+    root: str = "data/lake"
+    start_date: date = date(2024, 1, 1)
+    chunk_bytes: int = Field(default=256 * 2**20, gt=0)
+    alert_webhook: str | None = None
+    storage_options: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("landing", "root")
+    @classmethod
+    def _absolute(cls, place: str) -> str:
+        return place if REMOTE in place else str(Path(place).expanduser().resolve())
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Read `LAKEHOUSE_…`; what is not set keeps its default."""
+        given = os.environ if environment is None else environment
+        names = {
+            "landing": "LAKEHOUSE_LANDING",
+            "root": "LAKEHOUSE_ROOT",
+            "start_date": "LAKEHOUSE_START_DATE",
+            "chunk_bytes": "LAKEHOUSE_CHUNK_BYTES",
+            "alert_webhook": "LAKEHOUSE_ALERT_WEBHOOK",
+        }
+        values: dict[str, object] = {field: given[name] for field, name in names.items() if given.get(name)}
+        options = {k.lower(): v for k, v in given.items() if k.startswith(STORE_PREFIXES) and v}
+        settings = cls.model_validate(values)
+        if REMOTE in settings.landing or REMOTE in settings.root:
+            settings = settings.model_copy(update={"storage_options": options})
+        return settings
+
+    @cached_property
+    def is_remote(self) -> bool:
+        return REMOTE in self.root
