@@ -123,7 +123,7 @@ def _entities(chunk: Chunk, source: Source) -> Plan:
         earlier = sorted(d for d, (_, deleted) in rows_of.items() if deleted and d <= snapshot)
         if earlier:
             deletes = judge(_typed(chunk, source, chunk.scan(bronze, earlier)), rules).valid.filter(pl.col(DELETED))
-    states = [*chunk.table.schema, FLAGS, DELETED]
+    states = ["tenant_id", *chunk.table.schema, FLAGS, DELETED]
     hidden = {"quality_flags"}
     kept = [name for name in states if name not in hidden]
     settled = settle_entities(

@@ -31,6 +31,9 @@ from pandera.backends.polars.register import register_polars_backends
 
 from lakehouse_assets.lake.errors import ContractError
 
+# Before any schema is made: checks keep the functions that were known when their schema was.
+register_polars_backends()
+
 type_of_action = Literal["reject", "flag", "warn"]
 KEY = "key"
 UNIT = "unit"
@@ -179,7 +182,6 @@ def rules_of(contract: type[Contract]) -> list[Rule]:
 
     Raises ContractError for a check that cannot run inside a streaming scan.
     """
-    register_polars_backends()
     schema = contract.to_schema()
     rules = []
     for name, declared in schema.columns.items():

@@ -31,6 +31,7 @@ PARTITION_COLUMNS = ("tenant_id", "date")
 PARTITION_SCHEMA: dict[str, pl.DataType] = {"tenant_id": pl.String(), "date": pl.Date()}
 COMMIT_ATTEMPTS = 100
 LONGEST_STATISTIC = 64
+FILE = "file of the row"
 FILE_SCHEMA = {"path": pl.String, "size_bytes": pl.Int64, "num_records": pl.Int64}
 
 
@@ -187,7 +188,7 @@ class Lake:
         prefix = f"{sink.uri}/"
         frame = pl.scan_parquet(
             [prefix + path for path in sink.paths],
-            include_file_paths="path",
+            include_file_paths=FILE,
             hive_partitioning=False,
             storage_options=dict(sink.options) or None,
         )
@@ -200,12 +201,12 @@ class Lake:
                 pl.col(name).null_count().alias(f"null:{name}"),
             )
         ]
-        counted = frame.group_by("path").agg(pl.len(), *bounds).collect(engine="streaming")
+        counted = frame.group_by(FILE).agg(pl.len(), *bounds).collect(engine="streaming")
         sizes = _sizes(sink)
         found = []
         for row in counted.iter_rows(named=True):
-            path = row["path"].replace("file://", "").removeprefix(prefix)
-            path = path if path in sizes else next(p for p in sink.paths if row["path"].endswith(p))
+            path = row[FILE].removeprefix(prefix)
+            path = path if path in sizes else next(p for p in sink.paths if row[FILE].endswith(p))
             partition = dict(part.split("=", 1) for part in path.split("/")[:-1])
             found.append(Written(path, sizes[path], partition, _statistics(row, bounded)))
         return found
