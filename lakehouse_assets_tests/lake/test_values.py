@@ -99,6 +99,7 @@ def test_text_is_normalized_trimmed_collapsed_and_null_where_it_says_nothing(wor
 @given(WORDS)
 def test_codes_are_lower_case_letters_and_digits_joined_by_single_underscores(words: list[str | None]) -> None:
     assert parsed(values.code("v"), words) == [code_of(word) for word in words]
+    assert parsed(values.code("v"), words * 20) == [code_of(word) for word in words] * 20
 
 
 @given(WORDS)
@@ -321,3 +322,16 @@ def test_expressions_keep_the_name_of_their_column_and_its_rows() -> None:
     result = frame.with_columns(values.number(pl.col("a")), values.text("b"), c=values.integer("a")).collect()
     assert result.to_dict(as_series=False) == {"a": [1.0, None], "b": ["x y", None], "c": [1, None]}
     assert result.schema == frame.with_columns(values.number("a"), c=values.integer("a")).collect_schema()
+
+
+@given(st.lists(st.none() | st.floats(0, 1e12).map(lambda amount: round(amount, 3)), max_size=8))
+def test_sums_are_exact_in_cents_and_in_any_order(amounts: list[float | None]) -> None:
+    cents = [Decimal(repr(a)).quantize(Decimal("0.01"), ROUND_HALF_EVEN) for a in amounts if a is not None]
+    frame = pl.LazyFrame({"v": [*amounts, *reversed(amounts)]}, schema={"v": pl.Float64})
+    assert frame.select(values.exact_sum("v")).collect().item() == float(2 * sum(cents))
+
+
+def test_sums_of_what_has_no_cents_lose_nothing() -> None:
+    frame = pl.LazyFrame({"v": [1e40, 2e40, 0.5]})
+    assert frame.select(values.exact_sum("v")).collect().item() == 3e40
+    assert frame.clear().select(values.exact_sum("v")).collect().item() == 0.0

@@ -10,13 +10,22 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from lakehouse_assets.lake.values import money_sum
+from lakehouse_assets.lake.values import exact_sum
 
 CHANNELS = ("call", "email", "meeting", "other", "whatsapp")
 TRAILING_DAYS = 365
 RECENT_DAYS = 7
-CUSTOMER = ["date", "customer_id"]
-WON, LOST = pl.col("status") == "closed_won", pl.col("status") == "closed_lost"
+CUSTOMER = ("date", "customer_id")
+
+
+def is_won() -> pl.Expr:
+    """Whether a lead is closed as won."""
+    return pl.col("status") == "closed_won"
+
+
+def is_lost() -> pl.Expr:
+    """Whether a lead is closed as lost."""
+    return pl.col("status") == "closed_lost"
 
 
 def ratio(dividend: pl.Expr, divisor: pl.Expr, otherwise: float | None = None) -> pl.Expr:
@@ -94,11 +103,11 @@ def _deals(leads: pl.LazyFrame) -> pl.LazyFrame:
     return (
         leads.group_by(CUSTOMER)
         .agg(
-            WON.sum().cast(pl.Int64).alias("num_closed_won"),
-            LOST.sum().cast(pl.Int64).alias("num_closed_lost"),
-            (~WON & ~LOST).sum().cast(pl.Int64).alias("num_open_deals"),
-            money_sum(pl.when(WON).then(value)).alias("total_revenue"),
-            money_sum(value).alias("_value"),
+            is_won().sum().cast(pl.Int64).alias("num_closed_won"),
+            is_lost().sum().cast(pl.Int64).alias("num_closed_lost"),
+            (~is_won() & ~is_lost()).sum().cast(pl.Int64).alias("num_open_deals"),
+            exact_sum(pl.when(is_won()).then(value)).alias("total_revenue"),
+            exact_sum(value).alias("_value"),
             value.count().alias("_valued"),
         )
         .with_columns(ratio(pl.col("_value"), pl.col("_valued")).alias("avg_deal_value"))
@@ -114,8 +123,8 @@ _CONTACT_COUNTS = (
     "num_positive_outcomes",
     "num_negative_outcomes",
 )
-_COUNTS = [f"{what}_{channel}" for what in ("all", "positive") for channel in CHANNELS] + ["negative"]
-_LATEST = [f"latest_{channel}" for channel in CHANNELS]
+_COUNTS = (*(f"{what}_{channel}" for what in ("all", "positive") for channel in CHANNELS), "negative")
+_LATEST = tuple(f"latest_{channel}" for channel in CHANNELS)
 
 
 def _contacts(interactions: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:

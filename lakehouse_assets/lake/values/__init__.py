@@ -3,12 +3,12 @@
 Belongs here: what a text, code, number, date, time, e-mail address or phone number is, for every domain alike.
 Not here: which columns a table has, and whether a value is allowed there (contracts).
 
-All but `money_sum` take a column's name, or an expression, of type String and return an expression of the same name.
+All but `exact_sum` take a column's name, or an expression, of type String and return an expression of the same name.
 What does not parse is null; `cleaned` tells it from what was empty.
 """
 
 from lakehouse_assets.lake.values.contacts import email_is_valid, phone
-from lakehouse_assets.lake.values.numbers import decimal, integer, money_sum, number
+from lakehouse_assets.lake.values.numbers import decimal, exact_sum, integer, number
 from lakehouse_assets.lake.values.times import date, timestamp
 from lakehouse_assets.lake.values.words import cleaned, code, lower_text, normalized_name, one_of, text
 
@@ -18,9 +18,9 @@ __all__ = [
     "date",
     "decimal",
     "email_is_valid",
+    "exact_sum",
     "integer",
     "lower_text",
-    "money_sum",
     "normalized_name",
     "number",
     "one_of",

@@ -5,6 +5,7 @@ Belongs here: their form. Not here: whether anyone answers there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import polars as pl
@@ -59,15 +60,19 @@ def phone(column: str | pl.Expr) -> pl.Expr:
         values = tidy(values)
         values = values.set(~values.str.contains(_DIALLED), None)
         distinct = values.unique().drop_nulls()
-        numbers = pl.Series([_e164(number) for number in distinct], dtype=pl.String)
+        numbers = pl.Series([_remembered(_e164, number) for number in distinct], dtype=pl.String)
         return values.replace_strict(distinct, numbers, default=None, return_dtype=pl.String)
 
     return by_batch(column, phones, pl.String())
 
 
 @lru_cache(maxsize=_REMEMBERED)
+def _remembered(parse: Callable[[str], str | None], dialled: str) -> str | None:
+    """Extracts bring the same customers every day."""
+    return parse(dialled)
+
+
 def _e164(dialled: str) -> str | None:
-    """Remembered, since extracts bring the same customers every day."""
     import phonenumbers
 
     number = dialled.lstrip("(")

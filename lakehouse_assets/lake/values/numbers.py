@@ -1,4 +1,4 @@
-"""Numbers: floats, integers and exact decimals, and sums of money.
+"""Numbers: floats, integers and exact decimals, and exact sums.
 
 Belongs here: plain decimal and exponent notation, finite. Not here: currencies, units, separators of thousands.
 """
@@ -64,11 +64,11 @@ def decimal(column: str | pl.Expr, precision: int, scale: int) -> pl.Expr:
     return by_batch(column, lambda values: tidy(values).cast(dtype, strict=False), dtype)
 
 
-def money_sum(value: str | pl.Expr) -> pl.Expr:
-    """The sum of Float64 amounts as Float64, the same in any order: each to cents, half-even, as it is written.
+def exact_sum(value: str | pl.Expr, scale: int = 2) -> pl.Expr:
+    """The sum of Float64 amounts as Float64, the same in any order: each to `scale` digits, half-even, as written.
 
-    Amounts from 1e36 have no cents to keep and are added as floats.
+    Money has 2 digits. Amounts too large to have any beside 38 digits are added as floats.
     """
     value = expression(value)
-    cents = value.cast(pl.String).cast(pl.Decimal(38, 2), strict=False)
-    return cents.sum().cast(pl.Float64) + value.filter(cents.is_null()).sum()
+    exact = value.cast(pl.String).cast(pl.Decimal(38, scale), strict=False)
+    return exact.sum().cast(pl.Float64) + value.filter(exact.is_null()).sum()

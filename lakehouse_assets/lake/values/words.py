@@ -12,11 +12,10 @@ import polars as pl
 
 NULL_WORDS = ("", "null", "na", "n/a", "none", "nan", "-")
 # In every letter case: looking a value up is much cheaper than lowering it.
-_NULL_SPELLINGS = sorted(
-    "".join(letters) for word in NULL_WORDS for letters in product(*({letter, letter.upper()} for letter in word))
+_NULL_SPELLINGS = tuple(
+    "".join(letters) for word in NULL_WORDS for letters in product(*(sorted({c, c.upper()}) for c in word))
 )
 _UNTIDY_SPACE = r"^\s|\s$|\s\s|[^\S ]"
-_CODE = r"^[a-z0-9]+(_[a-z0-9]+)*$"
 _PLAIN_NAME = r"^[a-z0-9]+( [a-z0-9]+)*$"
 
 
@@ -69,11 +68,15 @@ def code(column: str | pl.Expr) -> pl.Expr:
     """A code: lower case, each run of other characters than letters and digits one `_`, none at the edges."""
 
     def coded(values: pl.Series) -> pl.Series:
-        values = tidy(values)
-        return change_where(values, ~values.str.contains(_CODE), spelled)
+        # Codes repeat, and telling the distinct ones is far cheaper than spelling them all.
+        distinct = values.unique()
+        if len(distinct) * 10 > len(values):
+            return spelled(values)
+        return values.replace_strict(distinct, spelled(distinct), return_dtype=pl.String)
 
     def spelled(values: pl.Series) -> pl.Series:
-        return _emptied(values.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_"))
+        lower = tidy(values).str.to_lowercase()
+        return _emptied(lower.str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_"))
 
     return by_batch(column, coded, pl.String())
 
