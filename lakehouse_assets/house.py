@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 
 from lakehouse_assets.lake.domain import Domain
 from lakehouse_assets.lake.lakehouse import Lakehouse
@@ -34,6 +35,8 @@ def tables() -> Mapping[TableName, Table]:
         for source in import_module(f"lakehouse_assets.domains.{name}.sources").SOURCES:
             declare_bronze(source)
         for layer in LAYERS:
+            if find_spec(f"lakehouse_assets.domains.{name}.{layer}") is None:
+                continue
             import_module(f"lakehouse_assets.domains.{name}.{layer}")
     return declared_tables()
 
