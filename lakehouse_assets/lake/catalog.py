@@ -11,14 +11,15 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 
-from lakehouse_assets.lake.duckdb_secrets import CatalogError, extensions_of, scheme_of, secret_statement
+from lakehouse_assets.lake.duckdb_secrets import CatalogError, access, duckdb_root, literal
 from lakehouse_assets.lake.names import TableName, check_tenant
 
 if TYPE_CHECKING:
@@ -37,12 +38,14 @@ def catalog_tables(declared: Iterable[TableName]) -> list[TableName]:
 
 def built_tables(
     root: str, tables: Iterable[TableName], storage_options: Mapping[str, str] | None = None
-) -> dict[TableName, str]:
-    """Those tables that are in the lake, each with the address of its Delta table."""
-    base = _absolute(root)
-    addresses = {name: f"{base}/{name.path}" for name in sorted(set(tables))}
+) -> list[TableName]:
+    """Those tables that are in the lake, in order. Raises CatalogError where the lake cannot be reached."""
     options = dict(storage_options or {})
-    return {name: uri for name, uri in addresses.items() if DeltaTable.is_deltatable(uri, options)}
+    base = root.rstrip("/")
+    try:
+        return [name for name in sorted(set(tables)) if DeltaTable.is_deltatable(f"{base}/{name.path}", options)]
+    except (DeltaError, OSError, ValueError) as error:
+        raise CatalogError(f"the lake at {root} cannot be reached: {error}") from error
 
 
 def connect(
@@ -61,11 +64,27 @@ def connect(
     given, so statements of others go through `sql.query`. `memory_limit` as DuckDB writes it (`2GB`).
     Raises CatalogError where the lake or an extension cannot be opened.
     """
+    built = built_tables(root, tables, storage_options)
+    return open_built(
+        root, built, tenant=tenant, storage_options=storage_options, memory_limit=memory_limit, locked=locked
+    )
+
+
+def open_built(
+    root: str,
+    built: Sequence[TableName],
+    *,
+    tenant: str | None,
+    storage_options: Mapping[str, str] | None,
+    memory_limit: str | None,
+    locked: bool,
+) -> DuckDBPyConnection:
+    """`connect` for tables that are known to be in the lake."""
     import duckdb
 
     if tenant is not None:
         check_tenant(tenant)
-    built = built_tables(root, tables, storage_options)
+    base = duckdb_root(root)
     config: dict[str, Any] = {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
@@ -81,9 +100,9 @@ def connect(
         _open_storage(connection, root, storage_options or {})
         for domain in sorted({name.domain for name in built}):
             connection.execute(f"ATTACH ':memory:' AS {_quoted(domain)}")
-        _create_views(connection, built, tenant)
+        _create_views(connection, base, built, tenant)
         if locked:
-            folders = [f"{uri}/tenant_id={tenant}/" if tenant else f"{uri}/" for uri in built.values()]
+            folders = [f"{base}/{name.path}/" + (f"tenant_id={tenant}/" if tenant else "") for name in built]
             connection.execute("SET allowed_directories = ?", [folders])
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
@@ -110,13 +129,15 @@ def write_catalog(
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     built = built_tables(root, tables, storage_options)
-    with connect(root, built, storage_options=storage_options, locked=False) as connection:
+    with open_built(
+        root, built, tenant=None, storage_options=storage_options, memory_limit=None, locked=False
+    ) as connection:
         for domain in sorted({name.domain for name in built}):
             target, draft = folder / f"{domain}.duckdb", folder / f"{domain}.{uuid.uuid4().hex}.tmp"
             try:
                 connection.execute(f"DETACH {_quoted(domain)}")
-                connection.execute(f"ATTACH {_literal(str(draft))} AS {_quoted(domain)}")
-                _create_views(connection, {name: uri for name, uri in built.items() if name.domain == domain}, None)
+                connection.execute(f"ATTACH {literal(str(draft))} AS {_quoted(domain)}")
+                _create_views(connection, duckdb_root(root), [name for name in built if name.domain == domain], None)
                 connection.execute(f"DETACH {_quoted(domain)}")
             except duckdb.Error as error:
                 draft.unlink(missing_ok=True)
@@ -124,8 +145,8 @@ def write_catalog(
             draft.replace(target)
             written.append(target)
     attach = folder / ATTACH_ALL
-    lines = [f"ATTACH {_literal(str(path.resolve()))} AS {_quoted(path.stem)} (READ_ONLY);" for path in written]
-    attach.write_text("\n".join(["INSTALL delta;", "LOAD delta;", *lines, ""]), encoding="utf-8")
+    lines = [f"ATTACH {literal(str(path.resolve()))} AS {_quoted(path.stem)} (READ_ONLY);" for path in written]
+    attach.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return [*written, attach]
 
 
@@ -175,31 +196,21 @@ def extension_path(name: str) -> Path:
 
 
 def _open_storage(connection: DuckDBPyConnection, root: str, storage_options: Mapping[str, str]) -> None:
-    for name in (*extensions_of(root), "delta"):
-        connection.execute(f"LOAD {_literal(str(extension_path(name)))}")
-    if secret := secret_statement(root, storage_options):
-        connection.execute(secret)
+    needed = access(root, storage_options)
+    for name in (*needed.extensions, "delta"):
+        connection.execute(f"LOAD {literal(str(extension_path(name)))}")
+    if needed.secret:
+        connection.execute(needed.secret)
 
 
-def _create_views(connection: DuckDBPyConnection, built: Mapping[TableName, str], tenant: str | None) -> None:
+def _create_views(connection: DuckDBPyConnection, base: str, built: Iterable[TableName], tenant: str | None) -> None:
     for name in built:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_quoted(name.domain)}.{_quoted(name.layer)}")
-    for name, uri in built.items():
         view = ".".join(_quoted(part) for part in name)
-        only = f" WHERE tenant_id = {_literal(tenant)}" if tenant else ""
-        rows = f"SELECT * FROM delta_scan({_literal(uri)}){only}"  # noqa: S608 - names and literals are quoted
+        only = f" WHERE tenant_id = {literal(tenant)}" if tenant else ""
+        rows = f"SELECT * FROM delta_scan({literal(f'{base}/{name.path}')}){only}"  # noqa: S608 - all parts are quoted
         connection.execute(f"CREATE VIEW {view} AS {rows}")
-
-
-def _absolute(root: str) -> str:
-    if scheme_of(root):
-        return root.rstrip("/")
-    return str(Path(root.removeprefix("file://")).resolve())
 
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from lakehouse_assets.lake.errors import LakeError
 
-EXTENSIONS = {"s3": ("httpfs",), "s3a": ("httpfs",), "abfss": ("azure",), "abfs": ("azure",), "az": ("azure",)}
-AZURITE = (
-    "DefaultEndpointsProtocol=http;AccountName={account};AccountKey={key};"
-    "BlobEndpoint=http://127.0.0.1:10000/{account};"
-)
+S3_SCHEMES = frozenset({"s3", "s3a"})
+AZURE_SCHEMES = frozenset({"abfs", "abfss", "az", "azure"})
+AZURITE = "http://127.0.0.1:10000"
 
 
 class CatalogError(LakeError):
@@ -28,41 +28,64 @@ def scheme_of(root: str) -> str:
     return "" if scheme == "file" else scheme
 
 
-def extensions_of(root: str) -> tuple[str, ...]:
-    """The DuckDB extensions that reading the lake takes beyond `delta`.
+def duckdb_root(root: str) -> str:
+    """The lake root as DuckDB is to open it, absolute and without a slash at the end.
 
-    Raises CatalogError for a kind of storage that is not supported.
-    """
-    scheme = scheme_of(root)
-    if scheme and scheme not in EXTENSIONS:
-        raise CatalogError(f"the lake root {root} is on no storage that SQL can read: use a folder, s3:// or abfss://")
-    return EXTENSIONS.get(scheme, ())
-
-
-def secret_statement(root: str, storage_options: Mapping[str, str]) -> str | None:
-    """The CREATE SECRET for the lake's storage, None for a local folder.
-
-    Takes what delta-rs takes: storage options in any of its spellings, over the environment's `AWS_…` or `AZURE_…`.
-    Raises CatalogError, without showing a value, where no credentials are there.
+    Azure goes by `az://<container>/…`, whose account is the secret's: that takes the Blob service, which every account
+    has, where `abfss://` would take the Data Lake service. Raises CatalogError for storage that is not supported.
     """
     scheme = scheme_of(root)
     if not scheme:
-        return None
-    prefix = "aws_" if EXTENSIONS[scheme] == ("httpfs",) else "azure_"
+        return str(Path(root.removeprefix("file://")).resolve())
+    if scheme in S3_SCHEMES:
+        return root.rstrip("/")
+    if scheme in AZURE_SCHEMES:
+        parts = urlsplit(root)
+        container = parts.username or parts.hostname
+        return f"az://{container}{parts.path}".rstrip("/")
+    raise CatalogError(f"the lake root {root} is on no storage that SQL can read: use a folder, s3:// or abfss://")
+
+
+class Access(NamedTuple):
+    """What a connection needs before it can read: extensions to load, and a secret to create."""
+
+    extensions: tuple[str, ...]
+    secret: str | None
+
+
+def access(root: str, storage_options: Mapping[str, str]) -> Access:
+    """What DuckDB needs to read the lake at `root`.
+
+    Takes what delta-rs takes: storage options in any of its spellings, over the environment's `AWS_…` or `AZURE_…`.
+    Where neither holds a key, DuckDB looks for credentials as the cloud's own programs do (roles, profiles, …).
+    """
+    scheme = scheme_of(root)
+    if not scheme:
+        return Access((), None)
+    prefix = "aws_" if scheme in S3_SCHEMES else "azure_"
     environment = {name.lower(): value for name, value in os.environ.items() if name.lower().startswith(prefix)}
     given = environment | {name.lower(): value for name, value in storage_options.items()}
     settings = {name.removeprefix(prefix).removeprefix("storage_"): value for name, value in given.items()}
-    kind, parameters = _s3(settings) if prefix == "aws_" else _azure(settings)
-    written = ", ".join(f"{name} {_literal(value)}" for name, value in parameters.items())
-    return f"CREATE SECRET lake (TYPE {kind}, {written})"
+    if scheme in S3_SCHEMES:
+        parameters = {"TYPE": "s3", **_s3(settings)}
+        extensions: tuple[str, ...] = ("httpfs", "aws") if "PROVIDER" in parameters else ("httpfs",)
+    else:
+        host = urlsplit(root).hostname if urlsplit(root).username else None
+        parameters = {"TYPE": "azure", **_azure(settings, (host or "").partition(".")[0])}
+        extensions = ("azure",)
+    written = ", ".join(f"{name} {literal(value)}" for name, value in parameters.items())
+    return Access(extensions, f"CREATE SECRET lake ({written})")
 
 
-def _s3(settings: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def literal(value: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _s3(settings: Mapping[str, str]) -> dict[str, str]:
     key, secret = settings.get("access_key_id"), settings.get("secret_access_key")
-    if not key or not secret:
-        raise CatalogError("no credentials for s3://: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
-    parameters = {"KEY_ID": key, "SECRET": secret}
-    if token := settings.get("session_token", settings.get("token")):
+    parameters = {"KEY_ID": key, "SECRET": secret} if key and secret else {"PROVIDER": "credential_chain"}
+    if key and (token := settings.get("session_token", settings.get("token"))):
         parameters["SESSION_TOKEN"] = token
     if region := settings.get("region", settings.get("default_region")):
         parameters["REGION"] = region
@@ -72,31 +95,25 @@ def _s3(settings: Mapping[str, str]) -> tuple[str, dict[str, str]]:
         parameters["USE_SSL"] = "false" if parts.scheme == "http" else "true"
         if settings.get("virtual_hosted_style_request", "").lower() != "true":
             parameters["URL_STYLE"] = "path"
-    return "s3", parameters
+    return parameters
 
 
-def _azure(settings: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    account = settings.get("account_name")
+def _azure(settings: Mapping[str, str], account_of_root: str) -> dict[str, str]:
+    account = settings.get("account_name") or account_of_root
     if not account:
-        raise CatalogError("no account for abfss://: set AZURE_STORAGE_ACCOUNT_NAME")
-    key = settings.get("account_key", settings.get("access_key"))
-    if key and settings.get("use_emulator", "").lower() == "true":
-        return "azure", {"CONNECTION_STRING": AZURITE.format(account=account, key=key)}
-    if key:
-        connection = f"DefaultEndpointsProtocol=https;AccountName={account};AccountKey={key};"
-        return "azure", {"CONNECTION_STRING": connection + "EndpointSuffix=core.windows.net"}
+        raise CatalogError("the lake root names no Azure account: set AZURE_STORAGE_ACCOUNT_NAME")
+    if key := settings.get("account_key", settings.get("access_key")):
+        emulated = settings.get("use_emulator", "").lower() == "true"
+        place = f"BlobEndpoint={AZURITE}/{account};" if emulated else "EndpointSuffix=core.windows.net"
+        scheme = "http" if emulated else "https"
+        connection = f"DefaultEndpointsProtocol={scheme};AccountName={account};AccountKey={key};{place}"
+        return {"CONNECTION_STRING": connection}
     client = {
         "TENANT_ID": settings.get("tenant_id", settings.get("authority_id")),
         "CLIENT_ID": settings.get("client_id"),
         "CLIENT_SECRET": settings.get("client_secret"),
     }
-    known = {name: value for name, value in client.items() if value}
-    if len(known) < len(client):
-        raise CatalogError(
-            "no credentials for abfss://: set AZURE_STORAGE_ACCOUNT_KEY, or AZURE_CLIENT_ID, …SECRET, …TENANT_ID"
-        )
-    return "azure", {"PROVIDER": "service_principal", "ACCOUNT_NAME": account, **known}
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    named = {name: value for name, value in client.items() if value}
+    if len(named) == len(client):
+        return {"PROVIDER": "service_principal", "ACCOUNT_NAME": account, **named}
+    return {"PROVIDER": "credential_chain", "ACCOUNT_NAME": account}

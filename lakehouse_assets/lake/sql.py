@@ -12,14 +12,14 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from lakehouse_assets.lake.catalog import built_tables, connect
+from lakehouse_assets.lake.catalog import built_tables, open_built
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.sql_check import SqlError, check
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # DuckDB's types that have no equal in Polars come as text.
 _AS_TEXT = frozenset({"bignum", "bit", "interval", "time with time zone", "uhugeint", "union", "variant"})
 _NOT_FINITE = {math.inf: "Infinity", -math.inf: "-Infinity"}
-_OTHER_TENANT = re.compile(r"tenant_id=[^/\"'\s]*")
+_PARTITION = re.compile(r"tenant_id=[^/\"'\s]*")
 
 
 def query(
@@ -48,21 +48,22 @@ def query(
     interval, a union and the like come as text. `memory_limit` as DuckDB writes it (`2GB`); beyond it, DuckDB spills.
     Raises SqlError for a statement that is refused or fails.
     """
-    import duckdb
-
     known = set(tables)
-    reads = check(statement, known)
-    wanted = known if reads.lists_tables else reads.tables
-    built = built_tables(root, wanted, storage_options)
-    if missing := sorted(reads.tables - set(built)):
+    checked = check(statement, known)
+    built = built_tables(root, known if checked.lists_tables else checked.tables, storage_options)
+    if missing := sorted(checked.tables - set(built)):
         raise SqlError(f"{missing[0]} is not built yet: `lakehouse backfill --select {missing[0].path}` builds it")
-    try:
-        with connect(
-            root, built, tenant=tenant, storage_options=storage_options, memory_limit=memory_limit
-        ) as connection:
-            return _answer(connection, statement)
-    except duckdb.Error as error:
-        raise SqlError(f"the statement fails: {_without_others(str(error), tenant)}") from None
+    with open_built(
+        root, built, tenant=tenant, storage_options=storage_options, memory_limit=memory_limit, locked=True
+    ) as connection:
+        return _run(connection, checked.statement, tenant)
+
+
+def answer(
+    connection: DuckDBPyConnection, statement: str, *, tables: Collection[TableName], tenant: str | None = None
+) -> pl.DataFrame:
+    """As `query`, on a connection that `catalog.connect` opened for the same tables and tenant."""
+    return _run(connection, check(statement, tables).statement, tenant)
 
 
 def rows_as_json(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -74,38 +75,40 @@ def rows_as_json(frame: pl.DataFrame) -> list[dict[str, Any]]:
     return [{name: _json(value) for name, value in row.items()} for row in frame.iter_rows(named=True)]
 
 
-def _answer(connection: DuckDBPyConnection, statement: str) -> pl.DataFrame:
-    relation = connection.sql(statement)
-    names = _distinct(relation.columns)
-    types = relation.types
-    if names != relation.columns or any(_has(kind, _AS_TEXT) for kind in types):
-        relation = relation.project(
-            ", ".join(_projected(i, n, t) for i, (n, t) in enumerate(zip(names, types, strict=True)))
-        )
-    frame = _frame(relation)
-    whole = [name for name, kind in zip(names, types, strict=True) if kind.id == "hugeint"]
-    return frame.with_columns(pl.col(whole).cast(pl.Int128))
+def _run(connection: DuckDBPyConnection, statement: str, tenant: str | None) -> pl.DataFrame:
+    import duckdb
+
+    try:
+        return _frame(connection.sql(statement))
+    # Rows stream into Polars, which gives an error of DuckDB's another class once the first have arrived.
+    except (duckdb.Error, pl.exceptions.PolarsError) as error:
+        raise SqlError(f"the statement fails: {_without_others(str(error), tenant)}") from None
 
 
 def _frame(relation: DuckDBPyRelation) -> pl.DataFrame:
     """Taken over as Arrow batches, which needs no pyarrow: 2 million rows in .1 s, as Python rows 1 s."""
-    return pl.DataFrame(relation)
+    names, types = _distinct(relation.columns), relation.types
+    columns = list(zip(names, types, strict=True))
+    if names != relation.columns or any(_comes_as_text(kind) for kind in types):
+        parts = [_projected(position, name, kind) for position, (name, kind) in enumerate(columns, 1)]
+        relation = relation.project(", ".join(parts))
+    whole = [name for name, kind in columns if kind.id == "hugeint"]
+    return pl.DataFrame(relation).with_columns(pl.col(whole).cast(pl.Int128))
 
 
 def _projected(position: int, name: str, kind: DuckDBPyType) -> str:
-    value = f"#{position + 1}"
-    value = f"CAST({value} AS VARCHAR)" if _has(kind, _AS_TEXT) else value
+    value = f"CAST(#{position} AS VARCHAR)" if _comes_as_text(kind) else f"#{position}"
     quoted = name.replace('"', '""')
     return f'{value} AS "{quoted}"'
 
 
-def _has(kind: DuckDBPyType, names: frozenset[str]) -> bool:
-    """Whether a type is, or holds, one of these."""
+def _comes_as_text(kind: DuckDBPyType) -> bool:
+    """Whether a type is, or holds, one that Polars lacks."""
     from duckdb.sqltypes import DuckDBPyType
 
     if kind.id not in {"list", "array", "map", "struct"}:
-        return kind.id in names
-    return any(_has(child, names) for _, child in kind.children if isinstance(child, DuckDBPyType))
+        return kind.id in _AS_TEXT
+    return any(_comes_as_text(child) for _, child in kind.children if isinstance(child, DuckDBPyType))
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -120,10 +123,11 @@ def _distinct(names: list[str]) -> list[str]:
 
 
 def _without_others(message: str, tenant: str | None) -> str:
-    """A message of DuckDB without the partitions of other tenants that a path in it may name."""
+    """DuckDB's message without its advice on settings, and without the partitions of other tenants in its paths."""
+    message = message.partition("\n\nPossible solutions")[0]
     if tenant is None:
         return message
-    return _OTHER_TENANT.sub(lambda m: m[0] if m[0] == f"tenant_id={tenant}" else "tenant_id=…", message)
+    return _PARTITION.sub(lambda found: found[0] if found[0] == f"tenant_id={tenant}" else "tenant_id=…", message)
 
 
 def _json(value: Any) -> Any:

@@ -14,11 +14,14 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from string import ascii_lowercase, ascii_uppercase
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lakehouse_assets.lake.errors import LakeError
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.sql_functions import FUNCTIONS, TABLE_FUNCTIONS
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 LONGEST_STATEMENT = 100_000
 SHOW_ALL_TABLES = "__show_tables_expanded"
@@ -35,7 +38,7 @@ _NODES = frozenset(
 _EXPRESSIONS = frozenset(
     {
         "BETWEEN", "CASE", "CAST", "COLLATE", "COLUMN_REF", "COMPARISON", "CONJUNCTION", "CONSTANT", "FUNCTION",
-        "LAMBDA", "OPERATOR", "POSITIONAL_REFERENCE", "STAR", "SUBQUERY", "WINDOW",
+        "LAMBDA", "OPERATOR", "POSITIONAL_REFERENCE", "STAR", "SUBQUERY", "TYPE", "WINDOW",
     }
 )  # fmt: skip
 # How the parser says that a part of a statement is not there.
@@ -47,47 +50,63 @@ class SqlError(LakeError):
 
 
 @dataclass
-class Reads:
-    """What a statement reads: tables, and whether it asks for the list of all tables."""
+class Checked:
+    """A statement that may run, written anew from the tree that was checked, and what it reads."""
 
+    statement: str
     tables: set[TableName] = field(default_factory=set)
     lists_tables: bool = False
 
 
-def check(statement: str, tables: Collection[TableName]) -> Reads:
-    """Take a statement apart and return what it reads.
+def check(statement: str, tables: Collection[TableName]) -> Checked:
+    """Take a statement apart; return it as DuckDB writes what was checked, and what it reads.
 
     Raises SqlError, naming what is refused, for anything but one SELECT (WITH, set operations, VALUES, DESCRIBE,
     SUMMARIZE, PIVOT … IN, SHOW ALL TABLES) over `tables` with the functions of `sql_functions`.
     """
-    tree, reserved = _parse(statement)
-    walk = _Walk({_fold(str(name)): name for name in tables}, reserved)
-    try:
-        walk.visit(tree, frozenset())
-    except RecursionError:
-        raise SqlError("the statement is nested too deeply: write it with WITH") from None
-    return walk.reads
-
-
-def _parse(statement: str) -> tuple[Any, frozenset[str]]:
-    """The statement's tree, and the names that DuckDB would resolve without being told where they are."""
-    import duckdb
-
     if len(statement) > LONGEST_STATEMENT:
         raise SqlError(f"the statement has {len(statement)} characters: {LONGEST_STATEMENT} are the most")
     if "\0" in statement:
         raise SqlError("the statement holds a NUL character: take it out")
-    with duckdb.connect(":memory:", config={"autoload_known_extensions": "false"}) as parser:
-        row = parser.execute("SELECT json_serialize_sql(?, skip_null := true, skip_empty := true)", [statement])
-        answer = json.loads((row.fetchone() or ("{}",))[0])
+    try:
+        parsed = _parse(statement)
+        walk = _Walk({_fold(str(name)): name for name in tables}, parsed)
+        walk.visit(parsed.tree, frozenset())
+    except RecursionError:
+        raise SqlError("the statement is nested too deeply: write it with WITH") from None
+    return walk.checked
+
+
+class _Parsed(NamedTuple):
+    """A statement's tree, the same as text, and the names that DuckDB resolves without being told where they are."""
+
+    tree: dict[str, Any]
+    text: str
+    builtin: frozenset[str]
+
+
+def _parse(statement: str) -> _Parsed:
+    import duckdb
+
+    # For an older storage version DuckDB leaves parts out of the tree that it would run all the same.
+    config = {"autoload_known_extensions": "false", "storage_compatibility_version": "latest"}
+    with duckdb.connect(":memory:", config=config) as parser:
+        written = _value(parser, "SELECT json_serialize_sql(?)", statement)
+        tree = json.loads(written)
+        if tree["error"]:
+            if tree["error_type"] == "not implemented":
+                raise SqlError("only one SELECT statement is allowed: nothing that writes, attaches, loads or sets")
+            raise SqlError(f"the statement cannot be parsed: {tree['error_message']}")
+        if len(tree["statements"]) != 1:
+            raise SqlError(f"{len(tree['statements'])} statements given: write exactly one")
+        text = _value(parser, "SELECT json_deserialize_sql(?)", written)
         builtin = parser.execute("SELECT view_name FROM duckdb_views()").fetchall()
-    if answer["error"]:
-        if answer.get("error_type") == "not implemented":
-            raise SqlError("only one SELECT statement is allowed: nothing that writes, attaches, loads or sets")
-        raise SqlError(f"the statement cannot be parsed: {answer.get('error_message')}")
-    if len(answer["statements"]) != 1:
-        raise SqlError(f"{len(answer['statements'])} statements given: write exactly one")
-    return answer["statements"][0], frozenset(_fold(name) for (name,) in builtin)
+    return _Parsed(tree["statements"][0], text, frozenset(_fold(name) for (name,) in builtin))
+
+
+def _value(parser: DuckDBPyConnection, question: str, argument: str) -> str:
+    row = parser.execute(question, [argument]).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _fold(name: str) -> str:
@@ -97,10 +116,10 @@ def _fold(name: str) -> str:
 class _Walk:
     """A walk over every part of the tree; `scope` is the names that WITH has given at that place."""
 
-    def __init__(self, known: Mapping[str, TableName], reserved: frozenset[str]) -> None:
+    def __init__(self, known: Mapping[str, TableName], parsed: _Parsed) -> None:
         self.known = known
-        self.reserved = reserved
-        self.reads = Reads()
+        self.reserved = parsed.builtin
+        self.checked = Checked(parsed.text)
 
     def visit(self, value: Any, scope: frozenset[str]) -> None:
         if isinstance(value, list):
@@ -153,11 +172,11 @@ class _Walk:
         found = self.known.get(_fold(written)) if all(parts) else None
         if found is None or tuple(_fold(str(part)) for part in parts) != tuple(map(_fold, found)):
             raise SqlError(f"there is no table '{written}'{_suggestion(written, self.known)}")
-        self.reads.tables.add(found)
+        self.checked.tables.add(found)
 
     def _show(self, node: dict[str, Any]) -> None:
         if node.get("table_name") == SHOW_ALL_TABLES:
-            self.reads.lists_tables = True
+            self.checked.lists_tables = True
         elif node.get("query") in _ABSENT:
             raise SqlError(
                 f"SHOW {node.get('table_name', '')} is not allowed: write SHOW ALL TABLES or DESCRIBE <table>"
