@@ -17,7 +17,8 @@ FULL_WIDTH = {digit: chr(ord(digit) + 0xFEE0) for digit in "0123456789"}
 
 
 def loud(column: str) -> pl.Expr:
-    return pl.format("\u3000 {}  ", pl.col(column).str.to_uppercase())
+    # Not `pl.format`, which panics in Polars 2.1 on a column of several chunks that holds nulls.
+    return pl.lit("\u3000 ") + pl.col(column).str.to_uppercase() + pl.lit("  ")
 
 
 def full_width(column: str) -> pl.Expr:

@@ -246,7 +246,7 @@ class Population:
     def _repeats(self, frame: pl.DataFrame) -> list[pl.DataFrame]:
         """Rows that landed before: word for word, with another outcome, or under another id."""
         again = frame.gather(self._share(0.003, frame.height))
-        other_id = frame.gather(self._share(0.003, frame.height)).with_columns(pl.format("{}x", "interaction_id"))
+        other_id = frame.gather(self._share(0.003, frame.height)).with_columns(pl.col("interaction_id") + "x")
         earlier = self.remembered
         sample = frame.gather(self._share(self.spec.corrections / 10, frame.height))
         self.remembered = sample if earlier is None else pl.concat([earlier.tail(5_000), sample])
