@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from importlib.resources import files
 
 import dagster as dg
@@ -12,6 +13,9 @@ from lakehouse_assets.house import domains, open_house, tables
 from lakehouse_assets.lake.assets import asset_of, partitions_definition
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.settings import Settings
+
+# Backfill policies and code references are beta in Dagster; the lock file pins the release that is tested.
+warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 
 class LakehouseResource(dg.ConfigurableResource):

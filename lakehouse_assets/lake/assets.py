@@ -162,7 +162,7 @@ def asset_of(
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)),
         required_resource_keys={"lakehouse"},
     )
-    def materialize(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]  # Dagster reads the annotation
+    def materialize(context):  # type: ignore[no-untyped-def]  # Dagster cannot read annotations that are strings
         house: Lakehouse = context.resources.lakehouse.open()
         report = build(house, table.name, _asked_for(context), context.run.run_id)
         yield from _events(context, table, report)
@@ -173,7 +173,7 @@ def asset_of(
 def _code_reference(code: Any) -> dict[str, Any]:
     path, line = inspect.getsourcefile(code), inspect.getsourcelines(code)[1]
     reference = dg.LocalFileCodeReference(file_path=str(path), line_number=line, label=code.__name__)
-    return {"dagster/code_references": dg.CodeReferencesMetadataValue([reference])}
+    return {"dagster/code_references": dg.CodeReferencesMetadataValue(code_references=[reference])}
 
 
 def _asked_for(context: dg.AssetExecutionContext) -> list[Partition]:

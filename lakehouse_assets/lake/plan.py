@@ -215,8 +215,24 @@ class _TenantPlan:
                     read = self._bronze_dates(table, name, first, last)
                 else:
                     read = window.union(first, last, self.house.start)
-                missing = (Partition(self.tenant, day) for day in read if self._is_missing(name, day))
-                self.plan.build[name].update(missing)
+                missing = [day for day in sorted(read) if self._is_missing(name, day)]
+                self.plan.build[name].update(Partition(self.tenant, day) for day in self._with_gaps(name, missing))
+
+    def _with_gaps(self, name: TableName, dates: list[date]) -> Iterable[date]:
+        """The dates and, between them, those without anything to build from: one run then covers the stretch."""
+        wanted = set(dates)
+        if not dates or name in self.house.sources:
+            return wanted
+        gap: list[date] = []
+        for day in days(dates[0], dates[-1]):
+            if day in wanted:
+                wanted.update(gap)
+                gap = []
+            elif day in self.built[name] or self.expected[name].get(day, EMPTY) != EMPTY:
+                gap = []
+            else:
+                gap.append(day)
+        return wanted
 
     def _bronze_dates(self, table: Table, bronze: TableName, first: date, last: date) -> Iterable[date]:
         landed = {file.date for file in self.landed[bronze]} | set(self.built[bronze])
