@@ -13,6 +13,9 @@ from lakehouse_assets.lake.errors import LandingError, SourceChangedError
 from lakehouse_assets.lake.landing import LandingFile, ending_of
 from lakehouse_assets.lake.readers.content import HEAD_CHARACTERS, FileContent, FileRefusedError, refusal
 from lakehouse_assets.lake.readers.csv import read_csv
+from lakehouse_assets.lake.readers.json import read_json
+from lakehouse_assets.lake.readers.ndjson import read_ndjson
+from lakehouse_assets.lake.readers.parquet import read_parquet
 from lakehouse_assets.lake.readers.spool import HashedFile, Reading, head_text, verify_unchanged
 from lakehouse_assets.lake.source import Source
 
@@ -20,6 +23,9 @@ __all__ = ["FileContent", "read", "verify_unchanged"]
 
 READERS: dict[str, Callable[[Reading], FileContent]] = {
     "csv": read_csv,
+    "ndjson": read_ndjson,
+    "json": read_json,
+    "parquet": read_parquet,
 }
 
 

@@ -32,12 +32,15 @@ class Grammar(NamedTuple):
 def grammar_of(eol: int) -> Grammar:
     """The grammar of files whose lines end in that byte."""
     end = re.escape(bytes([eol]))
+    before_end = rb"\r?" if eol == LF else b""
     closed = rb'"[^"]*+(?:""[^"]*+)*+"'
     bare = rb'[^",' + end + rb"][^," + end + rb"]*+"
     one = rb"(?:" + closed + rb"|" + bare + rb"|)"
     return Grammar(
-        record=re.compile(one + rb"(?:," + one + rb")*+\r?" + end),
-        open_record=re.compile(rb"(?:" + one + rb',)*+(?:"[^"]*+(?:""[^"]*+)*+(?:"\r?)?|' + bare + rb")?\Z"),
+        record=re.compile(one + rb"(?:," + one + rb")*+" + before_end + end),
+        open_record=re.compile(
+            rb"(?:" + one + rb',)*+(?:"[^"]*+(?:""[^"]*+)*+(?:"' + before_end + rb")?|" + bare + rb")?\Z"
+        ),
         field=re.compile(rb"(" + closed + rb"|" + bare + rb"|),"),
     )
 

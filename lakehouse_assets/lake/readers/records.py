@@ -138,7 +138,7 @@ class RecordScan:
         """The end of the file without the blank lines behind its last record, and with an end to that record."""
         marks = b"\r" if self.eol == CR else b"\r\n"
         stripped = data.rstrip(marks)
-        self.blank_tail = data.count(self.eol, len(stripped)) > 1
+        self.blank_tail = data.count(self.eol, len(stripped)) > bool(stripped)
         return stripped + bytes([self.eol]) if stripped else b""
 
     def _blank(self, data: bytes, lines: Lines) -> Booleans:
