@@ -24,24 +24,32 @@ class BatchedSqliteEventLogStorage(BatchedEventLog, SqliteEventLogStorage):
     """Two transactions a batch, one in the run's database and one in the index, in place of four an event."""
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """Store the events of each run whole or not at all, so that Dagster's second try repeats nothing."""
+        """Store all the events or none, so that Dagster's second try, one by one, repeats nothing."""
         if not is_batched(events):
             super().store_event_batch(events)
+            return
+        if not events:
             return
         of_run: dict[str, list[EventLogEntry]] = defaultdict(list)
         for event in events:
             of_run[event.run_id].append(event)
-        for run_id, run_events in of_run.items():
-            with self.run_connection(run_id) as connection:
-                ids = self._insert(connection, run_events)
-            try:
-                with self._one_transaction() as connection:
-                    self._index(connection, run_events, self._insert(connection, run_events))
-            except BaseException:
+        stored: dict[str, list[int]] = {}
+        try:
+            for run_id, run_events in of_run.items():
                 with self.run_connection(run_id) as connection:
-                    identifier = SqlEventLogStorageTable.c.id
-                    connection.execute(SqlEventLogStorageTable.delete().where(identifier.between(ids[0], ids[-1])))
-                raise
+                    stored[run_id] = self._insert(connection, run_events)
+            with self._one_transaction() as connection:
+                self._index(connection, events, self._insert(connection, events))
+        except BaseException:
+            self._take_back(stored)
+            raise
+
+    def _take_back(self, stored: Mapping[str, list[int]]) -> None:
+        """Remove what runs' databases hold of a batch that the index refused; SQLite commits them apart."""
+        identifier = SqlEventLogStorageTable.c.id
+        for run_id, ids in stored.items():
+            with self.run_connection(run_id) as connection:
+                connection.execute(SqlEventLogStorageTable.delete().where(identifier.between(ids[0], ids[-1])))
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:
