@@ -80,8 +80,8 @@ def with_scores(figures: pl.LazyFrame) -> pl.LazyFrame:
     engagement, win_rate = pl.col("engagement_score"), pl.col("win_rate")
     scored = figures.with_columns(
         (
-            0.30 * ratio(100 * revenue, revenue.max().over("date"), 0.0)
-            + 0.20 * ratio(100 * interactions, interactions.max().over("date"), 0.0)
+            0.30 * ratio(100 * revenue, _largest(revenue), 0.0)
+            + 0.20 * ratio(100 * interactions, _largest(interactions), 0.0)
             + 0.25 * 10 * engagement
             + 0.25 * 100 * win_rate
         ).alias("lead_score"),
@@ -92,6 +92,15 @@ def with_scores(figures: pl.LazyFrame) -> pl.LazyFrame:
     return scored.with_columns(
         quality.when(score >= 40).then(pl.lit("cool")).otherwise(pl.lit("cold")).alias("lead_quality")
     )
+
+
+def _largest(figure: pl.Expr) -> pl.Expr:
+    """The largest of the date.
+
+    A constant column, as a single date has, would be divided by through its reciprocal, which rounds differently
+    from the division of a range; taking the larger of both changes nothing but that.
+    """
+    return pl.max_horizontal(figure, figure.max().over("date"))
 
 
 _DEAL_COUNTS = ("num_closed_won", "num_closed_lost", "num_open_deals")
