@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 
 import dagster as dg
@@ -16,8 +16,10 @@ from lakehouse_assets.backfill import ORIGIN, run_tags, runs_of
 from lakehouse_assets.house import open_house, tables
 from lakehouse_assets.lake.alerts import run_failure_alerts
 from lakehouse_assets.lake.assets import TENANTS, asset_key
+from lakehouse_assets.lake.freshness import figures, stale_tenants
 from lakehouse_assets.lake.landing import LandingFile
 from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.lake.ledger import LEDGER
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition, Rectangle
 from lakehouse_assets.lake.plan import BuildPlan, make_plan, plan_of_landings, without_blocked
@@ -167,6 +169,25 @@ def _nightly(name: str, hour: int, layers: tuple[str, ...]) -> dg.ScheduleDefini
     return nightly
 
 
+def checks() -> list[dg.AssetChecksDefinition]:
+    """Freshness by tenant, as a check of the ledger that it reads: backfills of old dates do not run it."""
+
+    @dg.asset_check(
+        asset=asset_key(LEDGER),
+        name="fresh_for_every_tenant",
+        description="No tenant that lands waits for the newest day of a gold table",
+    )
+    def fresh_for_every_tenant(context):  # type: ignore[no-untyped-def]  # Dagster cannot read string annotations
+        house = open_house()
+        stale = stale_tenants(house, house.landing.tenants().tenant_ids, datetime.now(UTC).date())
+        waiting = {str(name): figures(found) for name, found in stale.items() if found and name.layer == "gold"}
+        return dg.AssetCheckResult(
+            passed=not waiting, severity=dg.AssetCheckSeverity.ERROR, metadata={"stale_tenants_by_table": waiting}
+        )
+
+    return [fresh_for_every_tenant]
+
+
 def sensors() -> list[dg.SensorDefinition]:
     """The landing sensor and the alerts of failed runs."""
     return [_landing_sensor(), run_failure_alerts(Settings.from_environment().alert_webhook)]
@@ -177,4 +198,12 @@ def schedules() -> list[dg.ScheduleDefinition]:
     return [
         _nightly("bronze_to_silver_daily", 2, ("bronze", "silver")),
         _nightly("silver_to_gold_daily", 3, ("gold", "platinum")),
+        dg.ScheduleDefinition(
+            name="freshness_by_tenant_daily",
+            cron_schedule="0 4 * * *",
+            execution_timezone="UTC",
+            target=dg.AssetSelection.checks(*checks()),
+            default_status=dg.DefaultScheduleStatus.RUNNING,
+            description="Checks that no tenant was left behind.",
+        ),
     ]

@@ -5,11 +5,17 @@ Belongs here: groups of a plan as runs over rectangles, and going on past failur
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
+from dagster._core.definitions.events import AssetKeyPartitionKey
+from dagster._core.definitions.partitions.context import partition_loading_context
+from dagster._core.execution.backfill import PartitionBackfill
+from dagster._core.utils import make_new_backfill_id
 
 from lakehouse_assets.lake.assets import RANGE_END, RANGE_START, TENANTS, asset_key, partition_key, partition_of
 from lakehouse_assets.lake.lakehouse import Lakehouse
@@ -140,3 +146,46 @@ def _reason(name: TableName, event: dg.DagsterEvent) -> str:
     if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
     return f"{name}: {data.error.message.strip() if data.error else 'the step failed without saying why'}"
+
+
+def queue(
+    house: Lakehouse,
+    selected: Collection[TableName],
+    tenants: Collection[str] | None,
+    first: date,
+    last: date,
+    *,
+    instance: dg.DagsterInstance,
+    rebuild: bool = False,
+) -> list[str]:
+    """Hand a plan to the daemon as one backfill, which starts its runs upstream first; return the backfill's id.
+
+    Empty where the plan is. New files are read here, to learn the dates of late rows.
+    """
+    from lakehouse_assets.definitions import defs
+
+    plan = make_plan(house, selected, tenants, first, last, rebuild=rebuild)
+    if plan.is_empty:
+        return []
+    register_tenants(instance, {p.tenant_id for partitions in plan.build.values() for p in partitions})
+    asked = {
+        AssetKeyPartitionKey(asset_key(name), partition_key(partition))
+        for name, partitions in plan.build.items()
+        for partition in partitions
+    }
+    now = time.time()
+    backfill_id = make_new_backfill_id()
+    with partition_loading_context(dynamic_partitions_store=instance):
+        subset = AssetGraphSubset.from_asset_partition_set(asked, defs.resolve_asset_graph())
+        queued = PartitionBackfill.from_asset_graph_subset(
+            backfill_id=backfill_id,
+            backfill_timestamp=now,
+            tags={ORIGIN: "queue"},
+            dynamic_partitions_store=instance,
+            asset_graph_subset=subset,
+            title=f"lakehouse backfill {first} … {last}",
+            description=None,
+            run_config=None,
+        )
+    instance.add_backfill(queued)
+    return [backfill_id]

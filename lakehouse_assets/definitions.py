@@ -8,10 +8,11 @@ from importlib.resources import files
 
 import dagster as dg
 
-from lakehouse_assets.automation import schedules, sensors
+from lakehouse_assets.automation import checks, schedules, sensors
 from lakehouse_assets.house import domains, open_house, tables
-from lakehouse_assets.lake.assets import asset_of, partitions_definition
+from lakehouse_assets.lake.assets import asset_key, asset_of, partitions_definition
 from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
 from lakehouse_assets.settings import Settings
 
 # Backfill policies and code references are beta in Dagster; the lock file pins the release that is tested.
@@ -23,6 +24,24 @@ class LakehouseResource(dg.ConfigurableResource):
 
     def open(self) -> Lakehouse:
         return open_house()
+
+
+def bookkeeping(root: str) -> list[dg.AssetSpec]:
+    """The platform's own tables: written by every run, built by none."""
+    described = {
+        LEDGER: "One row per table and (tenant, date) built: what from, with which code, and how many rows became what",
+        LANDING_FILES: "One row per file that bronze has read: its content's digest, its records, its events' dates",
+    }
+    return [
+        dg.AssetSpec(
+            asset_key(name),
+            description=description,
+            group_name=name.domain,
+            kinds={"deltalake", name.layer},
+            metadata={"dagster/table_name": str(name), "dagster/uri": f"{root.rstrip('/')}/{name.path}"},
+        )
+        for name, description in described.items()
+    ]
 
 
 def build_defs() -> dg.Definitions:
@@ -42,7 +61,8 @@ def build_defs() -> dg.Definitions:
         for name, table in tables().items()
     ]
     return dg.Definitions(
-        assets=assets,
+        assets=[*assets, *bookkeeping(root)],
+        asset_checks=checks(),
         sensors=sensors(),
         schedules=schedules(),
         resources={"lakehouse": LakehouseResource()},

@@ -67,7 +67,7 @@ def backfill(
         if daemon:
             queued = runs.queue(house, chosen, tenants, begin, end, instance=instance, rebuild=rebuild)
             print(json.dumps({"queued": queued})) if as_json else console.print(
-                f"{len(queued)} runs queued; the daemon of `dagster dev` carries them out"
+                f"queued as backfill {queued[0]}; the daemon of `dagster dev` carries it out" if queued else "Nothing to build."
             )
             return
         with _progress(as_json) as bar:
