@@ -159,7 +159,9 @@ def asset_of(
         description=table.description,
         code_version=table.code_version,
         metadata=metadata,
-        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)),
+        freshness_policy=dg.FreshnessPolicy.time_window(
+            fail_window=timedelta(hours=50), warn_window=timedelta(hours=26)
+        ),
         required_resource_keys={"lakehouse"},
     )
     def materialize(context):  # type: ignore[no-untyped-def]  # Dagster cannot read annotations that are strings
@@ -236,7 +238,9 @@ def _step_metadata(report: StepReport) -> dict[str, Any]:
         for partition in sorted(report.judged, key=lambda p: (p.rows_rejected == 0, p.partition))[:SHOWN]
     ]
     if rows:
-        schema = dg.TableSchema([dg.TableColumn(name, type="string" if name in names[:2] else "float") for name in names])
+        schema = dg.TableSchema(
+            [dg.TableColumn(name, type="string" if name in names[:2] else "float") for name in names]
+        )
         shared["partitions"] = dg.MetadataValue.table(records=rows, schema=schema)
     broken = {rule: rows for rule, rows in report.rules.items() if rows}
     if broken:
@@ -257,8 +261,12 @@ def _check_results(table: Table, report: StepReport) -> list[dg.AssetCheckResult
         return dg.AssetCheckResult(check_name=name, asset_key=key, passed=passed, severity=severity, metadata=figures)
 
     error, warning = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
-    figures = {name: report.total(name) for name in ("rows_in", "rows_kept", "rows_rejected", "rows_duplicate", "rows_deleted")}
-    reconciled = all(p.is_reconciled for p in judged) and not any(p not in {r.partition for r in refused} for p in report.failed)
+    figures = {
+        name: report.total(name) for name in ("rows_in", "rows_kept", "rows_rejected", "rows_duplicate", "rows_deleted")
+    }
+    reconciled = all(p.is_reconciled for p in judged) and not any(
+        p not in {r.partition for r in refused} for p in report.failed
+    )
     results = [
         result("reconciliation", reconciled, error, **figures),
         result(
@@ -278,4 +286,3 @@ def _check_results(table: Table, report: StepReport) -> list[dg.AssetCheckResult
         grave = error if any(p.rules.get(rule) for p in refused) else warning
         results.append(result(rule, rows == 0, grave, rows=rows, share=rows / total if total else 0.0))
     return results
-

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from lakehouse_assets.lake.errors import ComputationError
-from lakehouse_assets.lake.judge import QUARANTINE_SCHEMA
-from lakehouse_assets.lake.landing import LandingFile
-from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.fingerprints import Fingerprints
+from lakehouse_assets.lake.judge import QUARANTINE_SCHEMA
+from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.lake.landing import LandingFile
 from lakehouse_assets.lake.ledger import FILES_SCHEMA, Entry, entries, landed_files, rows_of
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.readers import FileContent, read, verify_unchanged
@@ -63,7 +63,8 @@ def known_and_new(register: pl.DataFrame, files: Iterable[LandingFile]) -> tuple
 
 def business_date(source: Source, start: date) -> pl.Expr:
     """UTC date of the event time; null where it does not parse, lies before the first partition or more than a day
-    after the ingest date."""
+    after the ingest date.
+    """
     day = timestamp(str(source.version)).dt.date()
     inside = (day >= pl.lit(start)) & (day <= pl.col("date") + pl.duration(days=1))
     return pl.when(inside).then(day).alias(BUSINESS_DATE)
@@ -84,7 +85,9 @@ def census(frame: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     return frame.group_by(by).agg(pl.len().alias("rows"), deletes.alias("deletes"))
 
 
-def registered(table: TableName, source: Source, opened: ReadFile, counted: pl.DataFrame, run_id: str) -> dict[str, Any]:
+def registered(
+    table: TableName, source: Source, opened: ReadFile, counted: pl.DataFrame, run_id: str
+) -> dict[str, Any]:
     """The register row of a file from the census of its rows.
 
     Raises ComputationError where its records are not all among rows and malformed ones.
@@ -175,9 +178,7 @@ def take_in(
         if one.content.malformed.height:
             malformed.append(_malformed(one, run))
     columns = [*schema, *partition]
-    return Intake(
-        pl.concat([part.select(columns) for part in parts]), pl.concat(malformed), known, opened
-    )
+    return Intake(pl.concat([part.select(columns) for part in parts]), pl.concat(malformed), known, opened)
 
 
 def _vouched(house: Lakehouse, table: Table, tenant: str, dates: Sequence[date], register: pl.DataFrame) -> list[date]:
@@ -185,9 +186,7 @@ def _vouched(house: Lakehouse, table: Table, tenant: str, dates: Sequence[date],
     built = entries(house.ledger.read(tenants=[tenant], tables=[table.name])).get((table.name, tenant), {})
     found = Fingerprints(house.tables, {table.name: landed_files(register)}, start=house.start, first=dates[0])
     return [
-        day
-        for day in dates
-        if day in built and built[day] == Entry(found.of(table, day).hex(), table.code_version)
+        day for day in dates if day in built and built[day] == Entry(found.of(table, day).hex(), table.code_version)
     ]
 
 

@@ -12,7 +12,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -41,7 +41,7 @@ def _texts(part: Any, seen: set[int]) -> Iterator[str]:
         yield repr(part)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tree(part: Any) -> ast.Module:
     tree = ast.parse(textwrap.dedent(inspect.getsource(part)))
     for node in ast.walk(tree):

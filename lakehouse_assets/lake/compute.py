@@ -18,7 +18,15 @@ from lakehouse_assets.lake.contract import Rule
 from lakehouse_assets.lake.errors import ComputationError
 from lakehouse_assets.lake.fingerprints import Fingerprints
 from lakehouse_assets.lake.judge import (
-    DELETED, FLAGS, Judged, judge, mask_of, names_of, rules_with, with_deleted, with_raw,
+    DELETED,
+    FLAGS,
+    Judged,
+    judge,
+    mask_of,
+    names_of,
+    rules_with,
+    with_deleted,
+    with_raw,
 )
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import Entry
@@ -165,7 +173,9 @@ def _finished(
     flags, references = _flag_names(chunk, rules)
     for bit, (name, reference) in enumerate(chunk.table.references.items(), start=len(flags)):
         other = TableName.of_parameter(chunk.table.name.domain, reference.table)
-        known = chunk.scan(other, chunk.dates).select("date", reference.column).unique().with_columns(pl.lit(1).alias(name))
+        known = (
+            chunk.scan(other, chunk.dates).select("date", reference.column).unique().with_columns(pl.lit(1).alias(name))
+        )
         settled = settled.join(known, on=["date", reference.column], how="left")
         missing = pl.col(name).is_null() & pl.col(reference.column).is_not_null()
         added = pl.when(missing).then(pl.lit(1 << bit, pl.UInt64)).otherwise(pl.lit(0, pl.UInt64))
@@ -181,9 +191,7 @@ def _derived(chunk: Chunk) -> Plan:
     assert function is not None
     arguments: dict[str, Any] = {}
     for parameter, given in table.inputs.items():
-        arguments[parameter] = chunk.scan(
-            given.table, given.window.union(window.first, window.last, house.start)
-        )
+        arguments[parameter] = chunk.scan(given.table, given.window.union(window.first, window.last, house.start))
     if "window" in inspect.signature(function).parameters:
         arguments["window"] = window
     frame = function(**arguments).with_columns(pl.lit(window.tenant_id).alias("tenant_id"))
@@ -212,4 +220,3 @@ def _conform(chunk: Chunk, frame: pl.LazyFrame) -> pl.LazyFrame:
             raise ComputationError(f"{chunk.table.name}.{name} is {schema[name]}, the contract says {dtype}")
     helpers = [name for name in (FLAGS,) if name in schema]
     return frame.select([*wanted, *helpers])
-

@@ -52,7 +52,12 @@ class Fingerprints:
     """
 
     def __init__(
-        self, tables: Mapping[TableName, Table], files: Mapping[TableName, Iterable[LandedFile]], *, start: date, first: date
+        self,
+        tables: Mapping[TableName, Table],
+        files: Mapping[TableName, Iterable[LandedFile]],
+        *,
+        start: date,
+        first: date,
     ) -> None:
         self.tables = tables
         self.start = start

@@ -37,7 +37,8 @@ def with_raw(bronze: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 
 def source_rules(rules: Sequence[Rule], source: Source, schema: Mapping[str, pl.DataType]) -> tuple[Rule, ...]:
     """The contract's rules for rows of a source: `unparsable` for typed columns, the bounds of event times, and
-    of a delete only its key and version."""
+    of a delete only its key and version.
+    """
     typed = [name for name in source.columns if name in schema and _is_parsed(schema[name])]
     judged: list[Rule] = []
     for name in typed:
@@ -63,7 +64,9 @@ def _event_time_rules(event_time: str) -> tuple[Rule, Rule]:
     ahead = pl.col(event_time).dt.date() > pl.col("_ingest_date") + pl.duration(days=1)
     return (
         Rule("before_start", None, "reject", f"{event_time} lies before the first partition", ~undated | ahead),
-        Rule("in_future", None, "reject", f"{event_time} lies more than a day after the ingest date", ~undated | ~ahead),
+        Rule(
+            "in_future", None, "reject", f"{event_time} lies more than a day after the ingest date", ~undated | ~ahead
+        ),
     )
 
 
@@ -116,7 +119,9 @@ def mask_of(column: str, names: Sequence[str]) -> pl.Expr:
     return pl.sum_horizontal(bits) if bits else pl.lit(0, pl.UInt64)
 
 
-def quarantined(rejected: pl.LazyFrame, rules: Sequence[Rule], source: Source | None, run: Mapping[str, Any]) -> pl.LazyFrame:
+def quarantined(
+    rejected: pl.LazyFrame, rules: Sequence[Rule], source: Source | None, run: Mapping[str, Any]
+) -> pl.LazyFrame:
     """Rejected rows as they go to the quarantine table; `run` gives run_id and quarantined_at."""
     reject = rules_with(rules, "reject")
     if source is not None:
@@ -127,14 +132,18 @@ def quarantined(rejected: pl.LazyFrame, rules: Sequence[Rule], source: Source | 
         hidden = {"tenant_id", "date", BROKEN, FLAGS, WARNED}
         raw = [pl.col(n) for n, t in schema.items() if n not in hidden and t not in DERIVED_RAW_EXCLUDES]
         nothing: dict[str, pl.DataType] = {
-            "_source_file": pl.String(), "_row_number": pl.Int64(), "_file_sha256": pl.String()
+            "_source_file": pl.String(),
+            "_row_number": pl.Int64(),
+            "_file_sha256": pl.String(),
         }
         trace = [pl.lit(None, dtype).alias(name) for name, dtype in nothing.items()]
     return rejected.select(
         "tenant_id",
         "date",
         names_of(BROKEN, [rule.name for rule in reject]).alias("rules"),
-        names_of(BROKEN, [f"{rule.column}: {rule.name}" if rule.column else rule.name for rule in reject]).alias("reasons"),
+        names_of(BROKEN, [f"{rule.column}: {rule.name}" if rule.column else rule.name for rule in reject]).alias(
+            "reasons"
+        ),
         pl.struct(raw).struct.json_encode().alias("raw"),
         *trace,
         *(pl.lit(value).alias(name) for name, value in run.items()),

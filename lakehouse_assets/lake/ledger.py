@@ -203,7 +203,9 @@ def entries(rows: pl.DataFrame) -> dict[tuple[TableName, str], dict[date, Entry]
 def landed_files(register: pl.DataFrame) -> list[LandedFile]:
     """Register rows as far as their content decides what is built from them."""
     columns = ("date", "path", "sha256", "business_dates")
-    return [LandedFile(day, path, sha, frozenset(dates)) for day, path, sha, dates in register.select(columns).iter_rows()]
+    return [
+        LandedFile(day, path, sha, frozenset(dates)) for day, path, sha, dates in register.select(columns).iter_rows()
+    ]
 
 
 def rows_of(records: Iterable[Mapping[str, Any]], schema: Mapping[str, pl.DataType]) -> pl.DataFrame:

@@ -15,8 +15,8 @@ import polars as pl
 
 from lakehouse_assets.lake.bronze import known_and_new, survey
 from lakehouse_assets.lake.fingerprints import Fingerprints
-from lakehouse_assets.lake.landing import LandingFile, RefusedPath
 from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.lake.landing import LandingFile, RefusedPath
 from lakehouse_assets.lake.ledger import EMPTY, Entry, LandedFile, entries, landed_files, output_digest
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition, days, runs_of_dates, type_of_window
@@ -247,7 +247,9 @@ def source_files(bronze: TableName, files: Iterable[LandingFile]) -> list[Landin
 
 
 def without_blocked(
-    house: Lakehouse, build: Mapping[TableName, Collection[Partition]], failed: Mapping[TableName, Collection[Partition]]
+    house: Lakehouse,
+    build: Mapping[TableName, Collection[Partition]],
+    failed: Mapping[TableName, Collection[Partition]],
 ) -> dict[TableName, set[Partition]]:
     """What can still be built when `failed` cannot: everything that reads none of it, directly or through others."""
     blocked: dict[TableName, set[Partition]] = {}

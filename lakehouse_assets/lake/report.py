@@ -116,7 +116,10 @@ class StepReport:
 
 
 def receipt(
-    run: Mapping[str, Any], code_version: str, inputs: Mapping[str, int], partitions: Sequence[PartitionReport],
+    run: Mapping[str, Any],
+    code_version: str,
+    inputs: Mapping[str, int],
+    partitions: Sequence[PartitionReport],
     quarantine_version: int | None,
 ) -> dict[str, Any]:
     """What a commit says of itself: enough to write the ledger anew, and to follow a figure to its inputs."""

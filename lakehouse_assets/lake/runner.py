@@ -19,7 +19,16 @@ from lakehouse_assets.lake.bronze import Desk, census, registered, take_in
 from lakehouse_assets.lake.compute import Chunk, Plan, carried_forward, plan_chunk
 from lakehouse_assets.lake.errors import ComputationError, LakeError
 from lakehouse_assets.lake.fingerprints import Fingerprints, put_entries
-from lakehouse_assets.lake.judge import BROKEN, DELETED, FLAGS, QUARANTINE_SCHEMA, WARNED, quarantined, rule_counts, rules_with
+from lakehouse_assets.lake.judge import (
+    BROKEN,
+    DELETED,
+    FLAGS,
+    QUARANTINE_SCHEMA,
+    WARNED,
+    quarantined,
+    rule_counts,
+    rules_with,
+)
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import FILES_SCHEMA, LEDGER_SCHEMA, entries, landed_files, rows_of
 from lakehouse_assets.lake.names import TableName
@@ -41,7 +50,11 @@ def build(house: Lakehouse, name: TableName, partitions: Iterable[Partition], ru
     run = {"run_id": run_id, "quarantined_at": now}
     for window in chunks(house, table, partitions):
         try:
-            chunk = _bronze_chunk(house, table, window, run) if table.kind == "bronze" else _chunk(house, table, window, run)
+            chunk = (
+                _bronze_chunk(house, table, window, run)
+                if table.kind == "bronze"
+                else _chunk(house, table, window, run)
+            )
         except ENGINE_FAULTS as error:
             log.exception("%s: %s %s … %s failed", name, window.tenant_id, window.first, window.last)
             message = f"{type(error).__name__}: {error}"
@@ -79,7 +92,9 @@ def _bytes_by_date(house: Lakehouse, table: Table, tenant: str) -> dict[date, in
         return found
     # Parquet is about a quarter of what it holds; a snapshot weighs what all landings up to it do.
     sizes = [house.lake.files(name, tenant_id=[tenant]).select("date", "size_bytes") for name in table.reads]
-    total = pl.concat(sizes).group_by("date").agg(pl.col("size_bytes").sum() * 4).sort("date") if sizes else pl.DataFrame()
+    total = (
+        pl.concat(sizes).group_by("date").agg(pl.col("size_bytes").sum() * 4).sort("date") if sizes else pl.DataFrame()
+    )
     if table.kind == "entity":
         total = total.with_columns(pl.col("size_bytes").cum_sum())
     return dict(total.iter_rows())
@@ -132,7 +147,8 @@ def _chunk(house: Lakehouse, table: Table, window: Window, run: dict[str, Any]) 
     rejected = quarantined(plan.judged.rejected, plan.rules, table.source, run)
     final = plan.final.drop(FLAGS, strict=False)
     results = pl.collect_all(
-        [sinks[0].of(final), sinks[1].of(rejected), _judged_counts(plan, table), _final_counts(plan)], engine="streaming"
+        [sinks[0].of(final), sinks[1].of(rejected), _judged_counts(plan, table), _final_counts(plan)],
+        engine="streaming",
     )
     reports = _reports(chunk, plan, results[2], results[3])
     inputs = {str(name): opened.version() for name in table.reads if (opened := house.lake.open(name, refresh=False))}
@@ -256,7 +272,9 @@ def _write(
     quarantine = replacing(tenant_id=[tenant], date=dates)
     quarantine_version = None
     if set_aside or lake.files(table.name.quarantine, tenant_id=[tenant], date=dates).height:
-        quarantine_version = lake.commit(table.name.quarantine, set_aside, replaces=quarantine, receipt={"run_id": run["run_id"]})
+        quarantine_version = lake.commit(
+            table.name.quarantine, set_aside, replaces=quarantine, receipt={"run_id": run["run_id"]}
+        )
     built = [report for report in reports if report.refused is None]
     kept = {report.date.isoformat() for report in built}
     added = [file for file in added if file.partition["date"] in kept]

@@ -142,7 +142,8 @@ class Lake:
 
     def files(self, name: TableName, **partition: Collection[Any]) -> pl.DataFrame:
         """The live files of the partitions whose values are among the given ones: path, size_bytes, num_records
-        and the partition columns."""
+        and the partition columns.
+        """
         opened = self.open(name)
         if opened is None:
             return pl.DataFrame(schema=FILE_SCHEMA | PARTITION_SCHEMA)
@@ -251,14 +252,16 @@ class Lake:
         return opened
 
 
-def _commit(
-    opened: DeltaTable, added: Sequence[Written], removed: pl.DataFrame, receipt: Mapping[str, Any]
-) -> int:
+def _commit(opened: DeltaTable, added: Sequence[Written], removed: pl.DataFrame, receipt: Mapping[str, Any]) -> int:
     now = time.time_ns() // 1_000_000
     keys = [column for column in removed.columns if column not in FILE_SCHEMA]
     actions: list[AddAction | RemoveAction] = [
         RemoveAction(
-            row["path"], True, now, row["size_bytes"], {key: None if row[key] is None else str(row[key]) for key in keys}
+            row["path"],
+            True,
+            now,
+            row["size_bytes"],
+            {key: None if row[key] is None else str(row[key]) for key in keys},
         )
         for row in removed.iter_rows(named=True)
     ]

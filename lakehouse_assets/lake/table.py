@@ -89,7 +89,9 @@ class Table:
         if self.source is not None:
             return source_rules(self.rules, self.source, self.schema)
         key = ("date", *self.key)
-        unique = Rule("is_duplicate", None, "reject", f"{', '.join(key)} is not unique", ~pl.struct(key).is_duplicated())
+        unique = Rule(
+            "is_duplicate", None, "reject", f"{', '.join(key)} is not unique", ~pl.struct(key).is_duplicated()
+        )
         return (*self.rules, unique)
 
     @cached_property
@@ -144,7 +146,12 @@ def declare_bronze(source: Source) -> Table:
     }
     columns = tuple(
         Column(
-            name, dtype, source.columns.get(name) or trace[name], None, not name.startswith("_") or name in source.columns, False
+            name,
+            dtype,
+            source.columns.get(name) or trace[name],
+            None,
+            not name.startswith("_") or name in source.columns,
+            False,
         )
         for name, dtype in source.bronze_schema.items()
     )
