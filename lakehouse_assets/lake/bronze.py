@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import polars as pl
 
@@ -97,8 +97,8 @@ def registered(
     rows, malformed = int(mine["rows"].sum()), content.malformed.height
     if rows + malformed != content.records:
         raise ComputationError(
-            f"file {file.path}: {content.records} records were counted, but {rows} rows and {malformed} malformed records "
-            "were read; nothing of its partition was written"
+            f"file {file.path}: {content.records} records were counted, but {rows} rows and {malformed} malformed"
+            " records were read; nothing of its partition was written"
         )
     dated = mine.sort(BUSINESS_DATE) if source.kind == "event" else mine.clear()
     return {
@@ -131,11 +131,11 @@ class Desk:
         self._spool = tempfile.TemporaryDirectory(prefix="lakehouse-", dir=house.spool)
         self._open: list[Any] = []
 
-    def __enter__(self) -> Desk:
+    def __enter__(self) -> Self:
         self._spool.__enter__()
         return self
 
-    def __exit__(self, *fault: Any) -> None:
+    def __exit__(self, *fault: Any) -> None:  # noqa: PYI036 - passed on as it came
         for local in reversed(self._open):
             local.__exit__(None, None, None)
         self._spool.__exit__(*fault)
@@ -172,7 +172,7 @@ def take_in(
         kept = pl.col("_source_file").is_in(paths)
         parts.append(house.lake.scan(table.name, schema, tenants=[tenant], dates=dates).filter(kept))
         quarantine = house.lake.scan(table.name.quarantine, QUARANTINE_SCHEMA, tenants=[tenant], dates=dates)
-        malformed.append(quarantine.filter(kept))
+        malformed.append(quarantine.filter(kept).select(list(QUARANTINE_SCHEMA)))
     for one in opened:
         parts.append(frame_of(source, one, house.start))
         if one.content.malformed.height:

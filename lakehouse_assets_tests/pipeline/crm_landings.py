@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import polars as pl
 from lakehouse_assets.house import tables
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.landing import Landing
+from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.plan import make_plan
 from lakehouse_assets.lake.runner import build
 from lakehouse_assets.lake.storage import Lake
@@ -50,11 +51,17 @@ def house_at(landing: Path, lake: Path, *, chunk_bytes: int = 2**28) -> Lakehous
     )
 
 
-def build_all(house: Lakehouse, first: date, last: date, tenants: Iterable[str] | None = None) -> None:
+def build_all(
+    house: Lakehouse,
+    first: date,
+    last: date,
+    tenants: Iterable[str] | None = None,
+    selected: Collection[TableName] | None = None,
+) -> None:
     """Carry out plans until nothing is left to build; fails where a plan does not get smaller."""
     chosen = list(tenants) if tenants is not None else None
     for _ in range(5):
-        plan = make_plan(house, list(house.tables), chosen, first, last, only_registered=True)
+        plan = make_plan(house, selected or list(house.tables), chosen, first, last, only_registered=True)
         if plan.is_empty:
             return
         for name, partitions in plan.build.items():

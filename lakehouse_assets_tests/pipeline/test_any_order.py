@@ -22,10 +22,11 @@ from lakehouse_assets.lake.runner import build
 from lakehouse_assets.lake.storage import Lake
 from lakehouse_assets_tests.pipeline.crm_landings import assert_same, build_all, contents, house_at, land
 
-FIRST, LAST = date(2026, 1, 3), date(2026, 1, 9)
+FIRST, LAST = date(2026, 1, 3), date(2026, 1, 6)
 DATES = st.integers(0, (LAST - FIRST).days).map(lambda offset: FIRST + timedelta(days=offset))
-TENANTS = st.sampled_from(["acme", "globex"])
-IDS = st.integers(1, 4)
+TENANTS = st.sampled_from(["acme", "acme", "acme", "globex"])
+IDS = st.integers(1, 3)
+SOURCES = st.sampled_from(["customers", "leads", "interactions", "products"])
 STATUSES = st.sampled_from(["new", "Closed-Won", "closed_lost", "??", ""])
 
 
@@ -67,16 +68,18 @@ class AnyOrder(RuleBasedStateMachine):
         (self.folder / "landing").mkdir()
         self.files: Counter[str] = Counter()
 
-    @rule(tenant=TENANTS, source=st.sampled_from(["customers", "leads", "interactions", "products"]), day=DATES, data=st.data())
-    def a_file_lands(self, tenant: str, source: str, day: date, data: st.DataObject) -> None:
-        self.files[tenant] += 1
-        rows = data.draw(rows_of(source, day))
-        name = f"{source}-{self.files[tenant]}.csv"
-        land(self.folder / "landing", tenant, source, day, name, rows, operation=source != "interactions")
+    @rule(tenant=TENANTS, landings=st.lists(st.tuples(SOURCES, DATES), min_size=1, max_size=4), data=st.data())
+    def files_land(self, tenant: str, landings: list[tuple[str, date]], data: st.DataObject) -> None:
+        for source, day in landings:
+            self.files[tenant] += 1
+            rows = data.draw(rows_of(source, day))
+            name = f"{data.draw(st.sampled_from('abc'))}-{self.files[tenant]}.csv"
+            land(self.folder / "landing", tenant, source, day, name, rows, operation=source != "interactions")
 
-    @rule(tenant=TENANTS, first=DATES, last=DATES)
-    def a_part_is_built(self, tenant: str, first: date, last: date) -> None:
-        build_all(self.house, min(first, last), max(first, last), [tenant])
+    @rule(tenant=TENANTS, first=DATES, last=DATES, data=st.data())
+    def a_part_is_built(self, tenant: str, first: date, last: date, data: st.DataObject) -> None:
+        chosen = data.draw(st.lists(st.sampled_from(list(self.house.tables)), min_size=1, max_size=2))
+        build_all(self.house, min(first, last), max(first, last), [tenant], chosen)
 
     @rule(tenant=TENANTS, day=DATES, data=st.data())
     def one_table_is_materialized_alone(self, tenant: str, day: date, data: st.DataObject) -> None:
