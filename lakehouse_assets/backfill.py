@@ -6,9 +6,10 @@ Belongs here: groups of a plan as runs over rectangles, and going on past failur
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import cast
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
@@ -138,7 +139,7 @@ def _run(
 def _failed_partitions(event: dg.DagsterEvent) -> set[Partition]:
     told = event.step_failure_data.user_failure_data
     listed = told.metadata.get("failed_partitions") if told else None
-    return {partition_of(str(key)) for key in listed.value} if listed is not None else set()
+    return {partition_of(str(key)) for key in cast("Iterable[object]", listed.value)} if listed is not None else set()
 
 
 def _reason(name: TableName, event: dg.DagsterEvent) -> str:

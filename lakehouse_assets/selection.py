@@ -1,7 +1,7 @@
 """Selections: which tables `--select` means.
 
-`crm` is a domain, `crm/gold` a layer of it, `crm/gold/customer_features` a table; anything else is Dagster's asset selection
-syntax (`key:"crm/gold/*"+`, `group:crm and tag:layer=gold`).
+`crm` is a domain, `crm/gold` a layer of it, `crm/gold/customer_features` a table; anything else is Dagster's asset
+selection syntax (`key:"crm/gold/*"+`, `group:crm and tag:layer=gold`).
 """
 
 from __future__ import annotations

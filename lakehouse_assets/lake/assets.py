@@ -43,11 +43,13 @@ def partition_key(partition: Partition) -> str:
 
 
 def partition_of(key: str) -> Partition:
+    """The partition that a key names: the inverse of `partition_key`."""
     day, _, tenant = key.partition("|")
     return Partition(check_tenant(tenant), date.fromisoformat(day))
 
 
 def asset_key(name: TableName) -> dg.AssetKey:
+    """The key of a table's asset."""
     return dg.AssetKey(list(name.key))
 
 
@@ -90,7 +92,7 @@ def _column_schema(table: Table) -> dg.TableSchema:
     return dg.TableSchema(columns=[*partition, *columns])
 
 
-def _lineage(table: Table, sources: Mapping[str, Sequence[Sequence[str]]]) -> dg.TableColumnLineage:
+def _lineage(sources: Mapping[str, Sequence[Sequence[str]]]) -> dg.TableColumnLineage:
     return dg.TableColumnLineage(
         {
             column: [dg.TableColumnDep(asset_key(TableName.parse(name)), of) for name, of in read]
@@ -138,7 +140,7 @@ def asset_of(
         "windows": {str(name): str(window) for name, window in table.reads.items()},
     }
     if lineage:
-        metadata["dagster/column_lineage"] = _lineage(table, lineage)
+        metadata["dagster/column_lineage"] = _lineage(lineage)
     code = table.function or table.contract
     if code is not None:
         metadata.update(_code_reference(code))
@@ -164,7 +166,7 @@ def asset_of(
         ),
         required_resource_keys={"lakehouse"},
     )
-    def materialize(context):  # type: ignore[no-untyped-def]  # Dagster cannot read annotations that are strings
+    def materialize(context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - Dagster cannot read string annotations
         house: Lakehouse = context.resources.lakehouse.open()
         report = build(house, table.name, _asked_for(context), context.run.run_id)
         yield from _events(context, table, report)
@@ -257,7 +259,7 @@ def _check_results(table: Table, report: StepReport) -> list[dg.AssetCheckResult
     rejected, total = report.total("rows_rejected"), report.total("rows_in")
     key = asset_key(table.name)
 
-    def result(name: str, passed: bool, severity: dg.AssetCheckSeverity, **figures: Any) -> dg.AssetCheckResult:
+    def result(name: str, severity: dg.AssetCheckSeverity, *, passed: bool, **figures: Any) -> dg.AssetCheckResult:
         return dg.AssetCheckResult(check_name=name, asset_key=key, passed=passed, severity=severity, metadata=figures)
 
     error, warning = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
@@ -268,21 +270,21 @@ def _check_results(table: Table, report: StepReport) -> list[dg.AssetCheckResult
         p not in {r.partition for r in refused} for p in report.failed
     )
     results = [
-        result("reconciliation", reconciled, error, **figures),
+        result("reconciliation", error, passed=reconciled, **figures),
         result(
             "quality",
-            not rejected,
             error if refused else warning,
+            passed=not rejected,
             quality_score=1 - rejected / total if total else 1.0,
             refused_partitions=[partition_key(p.partition) for p in refused][:SHOWN],
         ),
     ]
     if table.kind == "bronze":
         unread = [why for partition in judged for why in partition.refused_files]
-        results.append(result("files", not unread, error, refused_files=unread[:SHOWN]))
+        results.append(result("files", error, passed=not unread, refused_files=unread[:SHOWN]))
     counts = report.rules
     for rule in rule_ids(table):
         rows = counts.get(rule, 0)
         grave = error if any(p.rules.get(rule) for p in refused) else warning
-        results.append(result(rule, rows == 0, grave, rows=rows, share=rows / total if total else 0.0))
+        results.append(result(rule, grave, passed=rows == 0, rows=rows, share=rows / total if total else 0.0))
     return results

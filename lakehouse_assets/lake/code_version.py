@@ -12,7 +12,7 @@ import inspect
 import sys
 import textwrap
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 from types import FunctionType, ModuleType
 from typing import Any
 

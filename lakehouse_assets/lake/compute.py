@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 
@@ -35,7 +35,7 @@ from lakehouse_assets.lake.partitions import Window
 from lakehouse_assets.lake.settle import settle_entities, settle_events
 from lakehouse_assets.lake.source import BUSINESS_DATE, Source
 from lakehouse_assets.lake.storage import PARTITION_SCHEMA
-from lakehouse_assets.lake.table import Table
+from lakehouse_assets.lake.table import Table, type_of_function
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,8 +85,7 @@ def plan_chunk(chunk: Chunk) -> Plan:
 
 def _typed(chunk: Chunk, source: Source, bronze: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows through the table function, the text as it landed kept beside."""
-    function = chunk.table.function
-    assert function is not None
+    function = cast("type_of_function", chunk.table.function)
     prepared = with_deleted(with_raw(bronze, source), source)
     prepared = prepared.with_columns(pl.col("date").alias("_ingest_date"))
     if source.kind == "event":
@@ -187,8 +186,7 @@ def _finished(
 
 def _derived(chunk: Chunk) -> Plan:
     table, window, house = chunk.table, chunk.window, chunk.house
-    function = table.function
-    assert function is not None
+    function = cast("type_of_function", table.function)
     arguments: dict[str, Any] = {}
     for parameter, given in table.inputs.items():
         arguments[parameter] = chunk.scan(given.table, given.window.union(window.first, window.last, house.start))

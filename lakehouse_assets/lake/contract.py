@@ -107,11 +107,30 @@ class Column(NamedTuple):
 # Every silver table that is cleaned from a source carries these, so that a row leads back to its file.
 TRACE_COLUMNS = (
     Column(
-        "quality_flags", pl.List(pl.String()), "Names of the flag rules that the row breaks, sorted", None, False, False
+        "quality_flags",
+        pl.List(pl.String()),
+        "Names of the flag rules that the row breaks, sorted",
+        None,
+        nullable=False,
+        is_key=False,
     ),
-    Column("_ingest_date", pl.Date(), "Ingest date of the folder that the row landed in", None, False, False),
-    Column("_source_file", pl.String(), "File that the row landed in, below the landing root", None, False, False),
-    Column("_row_number", pl.Int64(), "Record in that file, counted from 1", None, False, False),
+    Column(
+        "_ingest_date",
+        pl.Date(),
+        "Ingest date of the folder that the row landed in",
+        None,
+        nullable=False,
+        is_key=False,
+    ),
+    Column(
+        "_source_file",
+        pl.String(),
+        "File that the row landed in, below the landing root",
+        None,
+        nullable=False,
+        is_key=False,
+    ),
+    Column("_row_number", pl.Int64(), "Record in that file, counted from 1", None, nullable=False, is_key=False),
 )
 
 
@@ -148,7 +167,7 @@ class _Recorder:
 
 def _expression(check: pa.Check, key: str) -> pl.Expr:
     recorder = _Recorder()
-    function = partial(check._check_fn, **check._check_kwargs)
+    function = partial(check._check_fn, **check._check_kwargs)  # noqa: SLF001 - what pandera would call
     frame = cast("pl.LazyFrame", recorder)
     if check.element_wise or function(PolarsData(frame, key)) is not recorder:
         raise ContractError(f"check {check.name} of {key} is no expression: it must select from data.lazyframe")
@@ -160,11 +179,11 @@ def columns_of(contract: type[Contract]) -> list[Column]:
     schema = contract.to_schema()
     found = []
     for name, declared in schema.columns.items():
-        metadata = declared.metadata or {}
+        metadata: dict[str, Any] = dict(declared.metadata or {})
         if not declared.description:
             raise ContractError(f"{contract.__name__}.{name} has no description: declare it with column(...)")
-        dtype = cast("pl.DataType", declared.dtype.type)
-        dtype = dtype if isinstance(dtype, pl.DataType) else cast("type[pl.DataType]", dtype)()
+        given = cast("pl.DataType | type[pl.DataType]", declared.dtype.type)
+        dtype = given if isinstance(given, pl.DataType) else given()
         found.append(
             Column(name, dtype, declared.description, metadata.get(UNIT), declared.nullable, bool(metadata.get(KEY)))
         )
@@ -172,7 +191,7 @@ def columns_of(contract: type[Contract]) -> list[Column]:
 
 
 def _builtin_name(check: pa.Check) -> str:
-    if check.name == "greater_than_or_equal_to" and check.statistics.get("min_value") == 0:
+    if check.name == "greater_than_or_equal_to" and (check.statistics or {}).get("min_value") == 0:
         return "is_negative"
     return RULE_NAMES.get(str(check.name), str(check.name))
 

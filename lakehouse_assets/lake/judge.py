@@ -36,8 +36,9 @@ def with_raw(bronze: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 
 
 def source_rules(rules: Sequence[Rule], source: Source, schema: Mapping[str, pl.DataType]) -> tuple[Rule, ...]:
-    """The contract's rules for rows of a source: `unparsable` for typed columns, the bounds of event times, and
-    of a delete only its key and version.
+    """The contract's rules for rows of a source.
+
+    Added are `unparsable` for typed columns and the bounds of event times; of a delete, only key and version count.
     """
     typed = [name for name in source.columns if name in schema and _is_parsed(schema[name])]
     judged: list[Rule] = []
@@ -46,8 +47,9 @@ def source_rules(rules: Sequence[Rule], source: Source, schema: Mapping[str, pl.
         judged.append(Rule("unparsable", name, "reject", f"{name} does not parse as {schema[name]}", kept))
     for rule in rules:
         if rule.name == "is_null" and rule.column in typed:
-            rule = rule._replace(kept=rule.kept | cleaned(RAW + rule.column).is_not_null())
-        judged.append(rule)
+            judged.append(rule._replace(kept=rule.kept | cleaned(RAW + rule.column).is_not_null()))
+        else:
+            judged.append(rule)
     if source.kind == "event" and source.version is not None:
         return (*judged, *_event_time_rules(source.version))
     identity = {*source.key, source.version}
@@ -86,6 +88,7 @@ def mask(rules: Iterable[Rule], action: type_of_action) -> pl.Expr:
 
 
 def rules_with(rules: Iterable[Rule], action: type_of_action) -> list[Rule]:
+    """The rules of an action, in the order of their bits."""
     return [rule for rule in rules if rule.action == action]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 from lakehouse_assets.lake.errors import SelectionError
@@ -44,6 +44,11 @@ class Lakehouse:
     def sources(self) -> dict[TableName, Source]:
         """The sources by the bronze table of each."""
         return {name: t.source for name, t in self.tables.items() if t.kind == "bronze" and t.source is not None}
+
+    @property
+    def newest(self) -> date:
+        """The last partition that exists: tomorrow's, for clocks ahead of ours."""
+        return datetime.now(UTC).date() + timedelta(days=1)
 
     def table(self, name: TableName) -> Table:
         if name not in self.tables:

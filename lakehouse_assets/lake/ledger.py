@@ -68,6 +68,9 @@ FILES_SCHEMA: dict[str, pl.DataType] = {
 }
 
 
+type_of_dates = frozenset[date | None]
+
+
 class LandedFile(NamedTuple):
     """A file as far as its content decides what is built from it.
 
@@ -77,7 +80,7 @@ class LandedFile(NamedTuple):
     date: date
     path: str
     sha256: str
-    business_dates: frozenset[date | None]
+    business_dates: type_of_dates
 
 
 class Entry(NamedTuple):

@@ -119,7 +119,7 @@ class Rectangle(NamedTuple):
     last: date
     tenants: tuple[str, ...]
 
-    def __len__(self) -> int:  # type: ignore[override]
+    def __len__(self) -> int:
         return ((self.last - self.first).days + 1) * len(self.tenants)
 
     def partitions(self) -> list[Partition]:

@@ -101,13 +101,17 @@ def _open_plan(
     plan.stale_downstream = {name: set() for name in house.tables}
     by_tenant: dict[str, list[LandingFile]] = {tenant: [] for tenant in tenants or ()}
     for file in listing.files:
-        by_tenant.setdefault(file.tenant_id, []).append(file)
+        if house.start <= file.date <= house.newest:
+            by_tenant.setdefault(file.tenant_id, []).append(file)
+        else:
+            bounds = f"ingest date {file.date} is no partition: they go from {house.start} to {house.newest}"
+            plan.refused.append(RefusedPath(file.path, bounds))
     register = house.files.read(tenants=list(by_tenant))
     built = entries(house.ledger.read(tenants=list(by_tenant)))
     found = []
     for tenant, files in sorted(by_tenant.items()):
         mine = register.filter(pl.col("tenant_id") == tenant)
-        found.append(_TenantPlan(house, tenant, files, mine, built, plan, only_registered))
+        found.append(_TenantPlan(house, tenant, files, mine, built, plan, only_registered=only_registered))
     return plan, found
 
 
@@ -120,18 +124,20 @@ class _TenantPlan:
         register: pl.DataFrame,
         built: Mapping[tuple[TableName, str], Mapping[date, Entry]],
         plan: BuildPlan,
+        *,
         only_registered: bool,
     ) -> None:
         self.house, self.tenant, self.plan = house, tenant, plan
         self.built = {name: built.get((name, tenant), {}) for name in house.tables}
         self.landed = {
-            name: self._landed(name, source_files(name, files), register, only_registered) for name in house.sources
+            name: self._landed(name, source_files(name, files), register, only_registered=only_registered)
+            for name in house.sources
         }
         self.expected: dict[TableName, dict[date, bytes]] = {}
         self._ingested: dict[TableName, set[date]] = {}
 
     def _landed(
-        self, name: TableName, files: list[LandingFile], register: pl.DataFrame, only_registered: bool
+        self, name: TableName, files: list[LandingFile], register: pl.DataFrame, *, only_registered: bool
     ) -> list[LandedFile]:
         mine = register.filter((pl.col("domain") == name.domain) & (pl.col("table") == name.table))
         known, new = known_and_new(mine, files)
@@ -168,7 +174,9 @@ class _TenantPlan:
 
     def add(self, wanted: Mapping[TableName, Collection[date]], *, rebuild: bool = False) -> None:
         """Add to the plan what is stale of these dates, and what it reads."""
-        if not any(wanted.values()):
+        exists = {name: [day for day in dates if day <= self.house.newest] for name, dates in wanted.items()}
+        wanted = {name: dates for name, dates in exists.items() if dates}
+        if not wanted:
             return
         self._expect(day for dates in wanted.values() for day in dates)
         for name, dates in wanted.items():

@@ -2,8 +2,8 @@
 
 Belongs here: the order in which things happen, and what happens when one fails. Not here: what rows mean.
 
-Per chunk: the sinks of valid and rejected rows and the counts run as one query; then the counts are known, partitions over
-their reject share are refused, the quarantine is replaced first, the table last, and the ledger is written.
+Per chunk: the sinks of valid and rejected rows and the counts run as one query; then the counts are known, partitions
+over their reject share are refused, the quarantine is replaced first, the table last, and the ledger is written.
 """
 
 from __future__ import annotations
@@ -261,13 +261,14 @@ def _write(
         report.rows_written = sum(file.statistics["numRecords"] for file in mine)
         if table.kind in ("event", "derived", "bronze") and report.rows_written != report.rows_kept:
             raise ComputationError(
-                f"{table.name} {tenant} {report.date}: {report.rows_written} rows were written, {report.rows_kept} counted"
+                f"{table.name} {tenant} {report.date}: {report.rows_written} rows were written,"
+                f" {report.rows_kept} counted"
             )
         if not report.is_reconciled:
             raise ComputationError(
-                f"{table.name} {tenant} {report.date}: {report.rows_in} rows were judged, {report.rows_expected} are upstream;"
-                f" kept {report.rows_kept}, rejected {report.rows_rejected}, duplicate {report.rows_duplicate},"
-                f" deleted {report.rows_deleted} do not add up"
+                f"{table.name} {tenant} {report.date}: {report.rows_in} rows were judged,"
+                f" {report.rows_expected} are upstream; kept {report.rows_kept}, rejected {report.rows_rejected},"
+                f" duplicate {report.rows_duplicate}, deleted {report.rows_deleted} do not add up"
             )
     quarantine = replacing(tenant_id=[tenant], date=dates)
     quarantine_version = None

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema
@@ -32,7 +32,7 @@ PARTITION_SCHEMA: dict[str, pl.DataType] = {"tenant_id": pl.String(), "date": pl
 COMMIT_ATTEMPTS = 100
 LONGEST_STATISTIC = 64
 FILE = "file of the row"
-FILE_SCHEMA = {"path": pl.String, "size_bytes": pl.Int64, "num_records": pl.Int64}
+FILE_SCHEMA: dict[str, pl.DataType] = {"path": pl.String(), "size_bytes": pl.Int64(), "num_records": pl.Int64()}
 
 
 class Written(NamedTuple):
@@ -222,8 +222,8 @@ class Lake:
     ) -> int:
         """Add files and remove what `replaces` finds in the newest version, in one commit; return its version.
 
-        A commit is never retried on an old snapshot: the loser of a race opens the newest version and finds anew what it
-        replaces, so that two first writers of a partition cannot both add to it.
+        A commit is never retried on an old snapshot: the loser of a race opens the newest version and finds anew what
+        it replaces, so that two first writers of a partition cannot both add to it.
         """
         for attempt in range(COMMIT_ATTEMPTS):
             opened = self._existing(name)
@@ -258,15 +258,16 @@ def _commit(opened: DeltaTable, added: Sequence[Written], removed: pl.DataFrame,
     actions: list[AddAction | RemoveAction] = [
         RemoveAction(
             row["path"],
-            True,
-            now,
-            row["size_bytes"],
-            {key: None if row[key] is None else str(row[key]) for key in keys},
+            data_change=True,
+            deletion_timestamp=now,
+            size=row["size_bytes"],
+            partition_values={key: None if row[key] is None else str(row[key]) for key in keys},
         )
         for row in removed.iter_rows(named=True)
     ]
     actions += [
-        AddAction(file.path, file.size_bytes, file.partition, now, True, json.dumps(file.statistics)) for file in added
+        AddAction(file.path, file.size_bytes, file.partition, now, data_change=True, stats=json.dumps(file.statistics))
+        for file in added
     ]
     version = opened.version() + 1
     opened.create_write_transaction(
@@ -320,5 +321,5 @@ def _sizes(sink: Sink) -> dict[str, int]:
         return {path: (Path(sink.uri) / path).stat().st_size for path in sink.paths}
     from obstore.store import from_url
 
-    store = from_url(sink.uri, config=dict(sink.options) or None)
+    store = from_url(sink.uri, config=cast("Any", dict(sink.options) or None))
     return {path: int(store.head(path)["size"]) for path in sink.paths}

@@ -1,6 +1,7 @@
 """@table: a contract and a pure function declared as a table of the lake.
 
-Belongs here: the declaration and the registry of all declared tables. Not here: Dagster (`assets`) and running (`runner`).
+Belongs here: the declaration and the registry of all declared tables. Not here: Dagster (`assets`) and running
+(`runner`).
 """
 
 from __future__ import annotations
@@ -150,8 +151,8 @@ def declare_bronze(source: Source) -> Table:
             dtype,
             source.columns.get(name) or trace[name],
             None,
-            not name.startswith("_") or name in source.columns,
-            False,
+            nullable=not name.startswith("_") or name in source.columns,
+            is_key=False,
         )
         for name, dtype in source.bronze_schema.items()
     )
