@@ -166,6 +166,16 @@ def test_channels_computed_by_hand() -> None:
     ]
 
 
+def test_a_touched_lead_counts_for_thirty_days() -> None:
+    leads = [
+        lead(one, status, None, day=day)
+        for day in (D, D + DAY)
+        for one, status in [("L1", "closed_won"), ("L2", "new")]
+    ]
+    contacts = [contact("call", D - 29 * DAY, lead_id="L1"), contact("call", D - DAY, lead_id="L2")]
+    assert [row["conversion_rate"] for row in channels(leads, contacts, D, D + DAY)] == [0.5, 0.0]
+
+
 def sales_in_plain_python(day: date, leads: list[type_of_row], contacts: list[type_of_row]) -> type_of_row:
     own = [row for row in leads if row["date"] == day]
 
