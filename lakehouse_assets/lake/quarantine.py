@@ -20,7 +20,7 @@ from lakehouse_assets.lake.partitions import Partition
 from lakehouse_assets.lake.plan import without_blocked
 from lakehouse_assets.lake.storage import PARTITION_COLUMNS, PARTITION_SCHEMA
 
-COUNTED_BY = ("table", "tenant_id", "date", "rule")
+COUNTED_BY = ("table", "tenant_id", "date", "rule", "column")
 ORDER = ("table", "tenant_id", "date", "_source_file", "_row_number")
 
 
@@ -55,12 +55,19 @@ def _rows(house: Lakehouse, name: TableName, wanted: Wanted) -> pl.LazyFrame:
 
 
 def counts(house: Lakehouse, wanted: Wanted) -> pl.DataFrame:
-    """Rows by table, tenant, date and rule; a row that broke several rules is counted under each of them."""
-    rows = quarantined_rows(house, wanted).select("table", *PARTITION_COLUMNS, pl.col("rules").alias("rule"))
-    exploded = rows.explode("rule", empty_as_null=True)
+    """Rows by table, tenant, date, rule and the column that broke it, null where the rule is on the whole row.
+
+    A row that broke several rules is counted under each of them.
+    """
+    rows = quarantined_rows(house, wanted).select("table", *PARTITION_COLUMNS, pl.col("reasons").alias("reason"))
+    parts = pl.col("reason").str.split(": ")
+    named = rows.explode("reason", empty_as_null=True).with_columns(
+        parts.list.last().alias("rule"), pl.when(parts.list.len() > 1).then(parts.list.first()).alias("column")
+    )
     if wanted.rule:
-        exploded = exploded.filter(pl.col("rule") == wanted.rule)
-    return exploded.group_by(COUNTED_BY).agg(pl.len().alias("rows")).sort(COUNTED_BY).collect(engine="streaming")
+        named = named.filter(pl.col("rule") == wanted.rule)
+    counted = named.group_by(COUNTED_BY).agg(pl.len().cast(pl.Int64).alias("rows"))
+    return counted.sort(COUNTED_BY).collect(engine="streaming")
 
 
 def partitions_of(house: Lakehouse, wanted: Wanted) -> dict[TableName, set[Partition]]:

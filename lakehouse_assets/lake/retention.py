@@ -4,7 +4,8 @@ Belongs here: which partitions are due, why an old one stays, and taking their r
 files (`maintenance.vacuum` does, once no one can still be reading them).
 
 A dropped partition keeps its ledger entry, with a null `table_version`. So nothing that was built from it becomes
-stale, and no plan brings it back by itself; asking for its date does, and so does building anew what reads it. It is rebuilt from the landing zone, which retention never touches.
+stale, and no plan brings it back by itself; asking for its date does, and so does building anew what reads it.
+It is rebuilt from the landing zone, which retention never touches.
 """
 
 from __future__ import annotations
