@@ -529,7 +529,7 @@ def test_channel_performance_covers_thirty_days(shop: Oracle) -> None:
         "median_response_minutes": 1.0,
         "avg_duration_minutes": 15.0,
     }
-    # L3 is lost, L8 was never seen: no deal won of two leads touched
+    # L3 is lost, L8 is no lead: no deal won of one lead touched
     assert (email["customers"], email["conversion_rate"], email["avg_deal_value"]) == (2, 0.0, None)
     assert (email["avg_response_minutes"], email["median_response_minutes"]) == (pytest.approx(13 / 3), 4.0)
     assert email["avg_duration_minutes"] is None

@@ -52,7 +52,7 @@ def faults(source: str, spec: Spec, on: date) -> list[tuple[str, pl.Expr]]:
             *number_faults("duration_minutes"),
             *number_faults("response_minutes"),
             *values("channel", "fax", "", "Whats-App", "-", "smoke signal"),
-            *values("outcome", "great", "", "NULL", "positive!"),
+            *values("outcome", "great", "", "NULL", "not-sure"),
             ("channel", loud("channel")),
             ("outcome", loud("outcome")),
             ("customer_id", loud("customer_id")),

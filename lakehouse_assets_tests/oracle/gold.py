@@ -164,8 +164,9 @@ def channel_performance(given: Input) -> list[Row]:
         by_channel[row["channel"]].append(row)
     result = []
     for channel, rows in sorted(by_channel.items()):
-        touched = sorted({row["lead_id"] for row in rows if row["lead_id"] is not None})
-        won = [leads[key] for key in touched if key in leads and leads[key]["status"] == "closed_won"]
+        # Leads are the state as of the day: an id that is no lead by then was not one that could be won.
+        touched = [leads[key] for key in sorted({row["lead_id"] for row in rows if row["lead_id"] in leads})]
+        won = [lead for lead in touched if lead["status"] == "closed_won"]
         response = [row["response_minutes"] for row in rows if row["response_minutes"] is not None]
         duration = [row["duration_minutes"] for row in rows if row["duration_minutes"] is not None]
         result.append(

@@ -85,8 +85,9 @@ def place_in_time(judged: Judged, start: date) -> None:
 
 
 def lead(judged: Judged) -> None:
-    for column in ("lead_id", "customer_id", "product_id", "source", "owner"):
+    for column in ("lead_id", "customer_id", "product_id", "owner"):
         judged.parse(column, cleaning.text)
+    judged.parse("source", cleaning.code)
     status = judged.parse("status", cleaning.code)
     if status not in STATUSES:
         status = judged.row["status"] = "unknown"

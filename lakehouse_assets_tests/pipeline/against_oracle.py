@@ -35,9 +35,9 @@ class Comparison:
         self.lake, self.oracle = lake, oracle
         self.differences: list[str] = []
         self.compared = 0
-        self._rows: dict[str, dict[tuple[str, date], list[Row]]] = {}
+        self._rows: dict[str, dict[tuple[str, date], list[dict[str, Any]]]] = {}
 
-    def rows(self, name: str, tenant: str, on: date) -> list[Row]:
+    def rows(self, name: str, tenant: str, on: date) -> list[dict[str, Any]]:
         """A partition of a table of the lake; of one that was never written to, no rows."""
         if name not in self._rows:
             place = self.lake / name
@@ -54,6 +54,12 @@ class Comparison:
                 self.quarantine(source, tenant, on)
                 self.counts(source, tenant, on)
             self.gold(tenant, on)
+
+    def assert_equal(self, at_least: int) -> None:
+        """Fails with the first differences, and where so little was compared that it says nothing."""
+        shown = "\n".join(self.differences[:20])
+        assert not self.differences, f"{len(self.differences)} differences among {self.compared} rows:\n{shown}"
+        assert self.compared >= at_least
 
     def bronze(self, source: str, tenant: str, on: date) -> None:
         names = ["_source_file", "_row_number"]

@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 COMMAND = "from lakehouse_assets.cli import main; main()"
 START = date(2025, 12, 25)
 SPEC = Spec(
-    rows=6_000,
+    rows=3_000,
     tenants=("acme", "globex", "initech-2"),
     first=date(2026, 1, 1),
     days=7,
@@ -81,8 +81,7 @@ def test_one_command_builds_what_the_contract_says(landing: Path, tmp_path: Path
     comparison = Comparison(tmp_path / "lake", Oracle(landing, START))
     for tenant in SPEC.tenants:
         comparison.everything(tenant, DAYS)
-    assert comparison.differences == []
-    assert comparison.compared > 4 * SPEC.rows
+    comparison.assert_equal(at_least=4 * SPEC.rows)
 
 
 def test_landings_in_any_order_and_backfills_in_between_end_in_the_same_answers(landing: Path, tmp_path: Path) -> None:
@@ -100,8 +99,7 @@ def test_landings_in_any_order_and_backfills_in_between_end_in_the_same_answers(
         comparison = Comparison(lake, Oracle(arrived, START))
         for tenant in SPEC.tenants:
             comparison.everything(tenant, DAYS)
-        assert comparison.differences == []
-    assert comparison.compared > 4 * SPEC.rows
+        comparison.assert_equal(at_least=SPEC.rows)
 
 
 def test_the_committed_sample_is_built_as_the_contract_says(tmp_path: Path) -> None:
@@ -110,5 +108,5 @@ def test_the_committed_sample_is_built_as_the_contract_says(tmp_path: Path) -> N
     comparison = Comparison(tmp_path / "lake", Oracle(ROOT / "data" / "landing", start))
     for tenant in ("acme", "globex"):
         comparison.everything(tenant, [first + timedelta(days=n) for n in range(4)])
-    assert comparison.differences == []
+    comparison.assert_equal(at_least=500)
     assert comparison.rows("crm/silver/customers_clean", "initech", first) == []
