@@ -59,8 +59,10 @@ class BatchedPostgresStorage(DagsterPostgresStorage):
 
 
 def _arguments(config_value: Mapping[str, Any]) -> dict[str, Any]:
+    # SQLAlchemy 2.1 takes a URL that names no driver to mean psycopg 3; dagster-postgres brings psycopg2.
+    url = pg_url_from_config(config_value).replace("postgresql://", "postgresql+psycopg2://", 1)
     return {
-        "postgres_url": pg_url_from_config(config_value),
+        "postgres_url": url,
         "should_autocreate_tables": config_value.get("should_autocreate_tables", True),
         "token_provider": get_token_provider_from_config(config_value),
     }
