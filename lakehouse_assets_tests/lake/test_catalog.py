@@ -133,11 +133,12 @@ def test_a_tenants_connection_is_kept_from_other_files_whatever_it_runs(
         own.execute(statement.format(lake=lake)).fetchall()
 
 
-def test_python_variables_are_no_tables(every: duckdb.DuckDBPyConnection) -> None:
-    relation = every.sql("SELECT 1")
-    with pytest.raises(duckdb.CatalogException, match="relation does not exist"):
-        every.sql("FROM relation")
-    assert relation.fetchall() == [(1,)]
+def test_python_variables_are_no_tables(lake: Path) -> None:
+    with connect(str(lake), [FEATURES], locked=False) as connection:
+        relation = connection.sql("SELECT 1")
+        with pytest.raises(duckdb.CatalogException, match="relation does not exist"):
+            connection.sql("FROM relation")
+        assert relation.fetchall() == [(1,)]
 
 
 @pytest.mark.parametrize("folder", ["a folder", "o'brien", "ünïcode"])
@@ -226,26 +227,32 @@ def test_assets_query_the_lake_through_dagsters_resource(lake: Path) -> None:
             "s3://b/lake",
             {"access_key_id": "k", "secret_access_key": "s", "endpoint_url": "http://minio:9000", "token": "t"},
             ("httpfs",),
-            "CREATE SECRET lake (TYPE 's3', KEY_ID 'k', SECRET 's', SESSION_TOKEN 't', ENDPOINT 'minio:9000', "
-            "USE_SSL 'false', URL_STYLE 'path')",
+            (
+                "CREATE SECRET lake (TYPE 's3', KEY_ID 'k', SECRET 's', SESSION_TOKEN 't', ENDPOINT 'minio:9000', "
+                "USE_SSL 'false', URL_STYLE 'path')"
+            ),
         ),
         ("s3://b/lake", {}, ("httpfs", "aws"), "CREATE SECRET lake (TYPE 's3', PROVIDER 'credential_chain')"),
         (
             "abfss://c@account.dfs.core.windows.net/lake",
             {"azure_storage_account_key": "k=="},
             ("azure",),
-            "CREATE SECRET lake (TYPE 'azure', CONNECTION_STRING 'DefaultEndpointsProtocol=https;AccountName=account;"
-            "AccountKey=k==;EndpointSuffix=core.windows.net')",
+            (
+                "CREATE SECRET lake (TYPE 'azure', CONNECTION_STRING 'DefaultEndpointsProtocol=https;"
+                "AccountName=account;AccountKey=k==;EndpointSuffix=core.windows.net')"
+            ),
         ),
         (
             "az://c/lake",
             {"account_name": "a", "azure_tenant_id": "t", "azure_client_id": "i", "azure_client_secret": "s"},
             ("azure",),
-            "CREATE SECRET lake (TYPE 'azure', PROVIDER 'service_principal', ACCOUNT_NAME 'a', TENANT_ID 't', "
-            "CLIENT_ID 'i', CLIENT_SECRET 's')",
+            (
+                "CREATE SECRET lake (TYPE 'azure', PROVIDER 'service_principal', ACCOUNT_NAME 'a', TENANT_ID 't', "
+                "CLIENT_ID 'i', CLIENT_SECRET 's')"
+            ),
         ),
     ],
-)  # fmt: skip
+)
 def test_credentials_of_the_lake_become_a_secret(
     root: str, options: dict[str, str], extensions: tuple[str, ...], secret: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
