@@ -80,7 +80,8 @@ def _scan_records(reading: Reading) -> tuple[Header, RecordScan]:
     header: Header | None = None
     scan: RecordScan | None = None
     data, offset, size, final = b"", 0, BLOCK_BYTES, False
-    with reading.open() as stream:
+    copy = Copy(reading.path, new_path(reading.spool, ".csv"))
+    with reading.open() as stream, copy:
         while not final:
             block = stream.read(size)
             final = len(block) < size
@@ -88,8 +89,7 @@ def _scan_records(reading: Reading) -> tuple[Header, RecordScan]:
             data += block
             if header is None and (header := parse_header(data, reading, final=final)):
                 match_columns(header.names, reading.source, reading.file, header.lines)
-                copy = Copy(reading.path, new_path(reading.spool, ".csv"))
-                scan = RecordScan(len(header.names), header.eol, header.lines + 1, copy)
+                scan = RecordScan(reading.file.path, len(header.names), header.eol, header.lines + 1, copy)
                 data, offset = data[header.size :], header.size
             done = scan.feed(data, offset, final=final) if scan else 0
             data, offset = data[done:], offset + done
@@ -132,7 +132,7 @@ def _unquoted(field: bytes) -> bytes:
 
 
 def _rows(reading: Reading, header: Header, scan: RecordScan, sha256: str) -> pl.LazyFrame:
-    path = scan.copy.close()
+    path = scan.copy.path
     if path != reading.path and not reading.is_landed:
         reading.path.unlink()
     known = match_columns(header.names, reading.source, reading.file)

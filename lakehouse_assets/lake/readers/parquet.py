@@ -31,12 +31,15 @@ def read_parquet(reading: Reading) -> FileContent:
         frame = pl.scan_parquet(reading.path, glob=False, hive_partitioning=False)
         schema = frame.collect_schema()
         records = int(frame.select(pl.len()).collect().item())
-        frame.select(pl.all().null_count()).collect(engine="streaming")
+        values = frame.select(pl.all().count() + pl.all().null_count()).collect(engine="streaming")
     except (PolarsError, OSError, PanicException) as error:
         reason = f"{path}: is no Parquet, or damaged ({str(error).splitlines()[0]}): land the file again"
         raise FileRefusedError("unreadable", reason) from error
     names = schema.names()
     known = match_columns(names, reading.source, reading.file)
+    if any(set(column) != {records} for column in values.iter_columns()):
+        reason = f"{path}: damaged: its footer counts {records} rows and its columns {values.row(0)}: land it again"
+        raise FileRefusedError("unreadable", reason)
     unknown = unknown_columns(names, known)
     sha256 = reading.landed.sha256()
     frame = frame.with_columns(_legible(frame, name) for name, kind in schema.items() if kind == pl.Binary)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, Self
 
 import numpy as np
 
@@ -74,12 +74,19 @@ class Copy:
             done = change.end
         self.stream.write(data[done:])
 
-    def close(self) -> Path:
+    @property
+    def path(self) -> Path:
         """The file to scan: the copy, or the source where nothing had to change."""
-        if self.stream is None:
-            return self.source
-        self.stream.close()
-        return self.target
+        return self.target if self.stream else self.source
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, fault: type[BaseException] | None, *_: object) -> None:
+        if self.stream:
+            self.stream.close()
+            if fault:
+                self.target.unlink()
 
 
 def _copy_head(source: Path, target: IO[bytes], size: int) -> None:
@@ -93,10 +100,11 @@ def _copy_head(source: Path, target: IO[bytes], size: int) -> None:
 class RecordScan:
     """The state of the pass: feed it the file's bytes behind the header, in order.
 
-    `width` is the number of columns, `line` the physical line that comes next, `records` the number found, `left_out`
-    their indexes, from 0, that are malformed.
+    `path` is the file's name in messages, `width` the number of columns, `line` the physical line that comes next,
+    `records` the number found, `left_out` the indexes, from 0, of the malformed ones.
     """
 
+    path: str
     width: int
     eol: int
     line: int
@@ -115,14 +123,14 @@ class RecordScan:
 
         The rest comes again, with more behind it. Raises FileRefusedError for a line that is beyond any memory.
         """
-        if final:
-            data = self._without_tail(data)
         if not data:
             return 0
+        if final and data[-1] != self.eol:
+            data += bytes([self.eol])
         lines = find_lines(data, self.eol)
         if not len(lines.ends):
             if len(data) > LONGEST_RECORD:
-                reason = f"line {self.line} does not end within {LONGEST_RECORD >> 20} MiB: is this a CSV?"
+                reason = f"{self.path}: line {self.line} does not end within {LONGEST_RECORD >> 20} MiB: is this a CSV?"
                 raise FileRefusedError("too_large", reason, line_number=self.line)
             return 0
         blank = self._blank(data, lines)
@@ -133,13 +141,6 @@ class RecordScan:
         self.records += judged.records if judged else len(lines.ends)
         self.line += judged.lines if judged else len(lines.ends)
         return done
-
-    def _without_tail(self, data: bytes) -> bytes:
-        """The end of the file without the blank lines behind its last record, and with an end to that record."""
-        marks = b"\r" if self.eol == CR else b"\r\n"
-        stripped = data.rstrip(marks)
-        self.blank_tail = data.count(self.eol, len(stripped)) > bool(stripped)
-        return stripped + bytes([self.eol]) if stripped else b""
 
     def _blank(self, data: bytes, lines: Lines) -> Booleans:
         """Lines that hold nothing at all, which are no records."""
@@ -153,10 +154,14 @@ class RecordScan:
         """What a block holds that is not clean: its malformed records noted, its changes and counts returned."""
         odd = self._resolve(data, lines, final=final)
         blank &= ~odd.continued
-        changes = odd.changes + [
-            Change(int(lines.starts[i]), int(lines.ends[i]) + 1, b"") for i in np.flatnonzero(blank[: odd.until])
-        ]
         firsts = np.flatnonzero(~(blank | odd.continued)[: odd.until])
+        blanks = np.flatnonzero(blank[: odd.until])
+        if final:
+            # What follows the last record is dropped by its index; that needs no copy.
+            behind = blanks > (firsts[-1] if len(firsts) else -1)
+            self.blank_tail = bool(behind.any())
+            blanks = blanks[~behind]
+        changes = odd.changes + [Change(int(lines.starts[i]), int(lines.ends[i]) + 1, b"") for i in blanks]
         at_fault = lines.commas[firsts] != self.width - 1
         at_fault[np.searchsorted(firsts, sorted(odd.broken))] = True
         with_nul = self._with_nul(data, lines, firsts, odd.until)
