@@ -81,3 +81,38 @@ def test_phones_are_e164_where_the_country_is_told(written: str | None, expected
 def test_phones_repeat_within_a_stream() -> None:
     written = ["+49 30 1234567", None, "0049301234567", "+49 30 1234567"]
     assert parsed(values.phone("v"), written * 1000) == ["+49301234567", None, "+49301234567", "+49301234567"] * 1000
+
+
+def dialled_in_every_country() -> list[str]:
+    """An example of each kind of number of each country, also with a prefix, a digit too many and a digit too few."""
+    import phonenumbers
+
+    examples = [
+        phonenumbers.example_number_for_type(region, kind)
+        for region in phonenumbers.SUPPORTED_REGIONS
+        for kind in range(5)
+    ] + [
+        phonenumbers.example_number_for_non_geo_entity(code) for code in phonenumbers.COUNTRY_CODES_FOR_NON_GEO_REGIONS
+    ]
+    found = set()
+    for number in filter(None, examples):
+        code, national = str(number.country_code), phonenumbers.national_significant_number(number)
+        found |= {code + prefix + national + end for prefix in ("", "0", "1", "8", "15") for end in ("", "7")}
+        found.add(code + national[:-1])
+    return sorted(found)
+
+
+def test_phones_are_those_of_the_library_in_every_country() -> None:
+    import phonenumbers
+
+    def parsed_by_the_library(number: str) -> str | None:
+        try:
+            parsed = phonenumbers.parse(number, None)
+        except phonenumbers.NumberParseException:
+            return None
+        possible = phonenumbers.is_possible_number_with_reason(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE
+        return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) if possible else None
+
+    numbers = [f"+{digits}" for digits in dialled_in_every_country()]
+    assert len(numbers) > 5_000
+    assert parsed(values.phone("v"), numbers) == [parsed_by_the_library(number) for number in numbers]
