@@ -1,32 +1,57 @@
-"""The command's commands and how an error leaves it: a message on standard error and exit status 1."""
+"""The commands of `lakehouse`, and how an error leaves it: a message on standard error and exit status 1.
+
+Belongs here: each command's options and help. What it does lies in the module of its name, imported when it is called,
+so that `lakehouse --help` answers at once. The commands with commands of their own are in `groups`.
+"""
 
 from __future__ import annotations
 
-import sys
-from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from lakehouse_assets.cli import groups
+from lakehouse_assets.cli.options import AsJson, From, OneTenant, Select, Tenants, To
 from lakehouse_assets.lake.errors import LakeError
+
+
+class Commands(TyperGroup):
+    """Ends with a message and status 1 where something is refused on purpose; faults keep their traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LakeError as error:
+            typer.echo(f"lakehouse: {error}", err=True)
+            raise typer.Exit(1) from error
+
 
 app = typer.Typer(
     name="lakehouse",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="A multi-tenant lakehouse: every table is an asset, judged before it lands.",
 )
-
-type_of_dates = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
-Select = Annotated[list[str] | None, typer.Option("--select", help="crm, crm/gold, crm/gold/customer_features, or an asset selection")]
-Tenants = Annotated[list[str] | None, typer.Option("--tenant", help="A tenant; repeatable; all that have landed when none is named")]
-From = Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First date; the first landed when not given")]
-To = Annotated[datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last date; the last landed when not given")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines")]
+app.add_typer(groups.quarantine)
+app.add_typer(groups.maintain)
+app.add_typer(groups.catalog)
 
 
 @app.command()
-def plan(select: Select = None, tenant: Tenants = None, first: From = None, last: To = None, as_json: AsJson = False) -> None:
+def demo(tenant: Tenants = None, as_json: AsJson = False) -> None:
+    """Build every table from the landing zone, and show what came out and where to look next."""
+    from lakehouse_assets.cli import demo as command
+
+    command.demo(tenant, as_json=as_json)
+
+
+@app.command()
+def plan(
+    select: Select = None, tenant: Tenants = None, first: From = None, last: To = None, as_json: AsJson = False
+) -> None:
     """Show what `backfill` would build, and what is stale downstream of it. Writes nothing."""
     from lakehouse_assets.cli import build
 
@@ -40,8 +65,12 @@ def backfill(
     first: From = None,
     last: To = None,
     as_json: AsJson = False,
-    daemon: Annotated[bool, typer.Option("--daemon", help="Queue the runs for the daemon instead of running them here")] = False,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Build what is up to date, too")] = False,
+    daemon: Annotated[
+        bool, typer.Option("--daemon", help="Queue the runs for the daemon instead of running them here")
+    ] = False,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Also build what is up to date, and what retention dropped")
+    ] = False,
 ) -> None:
     """Build the partitions asked for and what they read, as far as missing or stale."""
     from lakehouse_assets.cli import build
@@ -49,10 +78,40 @@ def backfill(
     build.backfill(select, tenant, first, last, as_json=as_json, daemon=daemon, rebuild=rebuild)
 
 
+@app.command()
+def status(
+    select: Select = None,
+    tenant: Tenants = None,
+    stale: Annotated[bool, typer.Option("--stale", help="Also count what is stale; opens new files")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far and how well each table is built, by tenant, and which files were refused."""
+    from lakehouse_assets.cli import status as command
+
+    command.status(select, tenant, with_stale=stale, as_json=as_json)
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help='One SELECT over tables such as crm.gold."customer_features"')],
+    tenant: OneTenant = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows to show; --json gives all")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a SELECT from the lake."""
+    from lakehouse_assets.cli import sql as command
+
+    command.sql(statement, tenant, limit=limit, as_json=as_json)
+
+
+@app.command()
+def tenants(as_json: AsJson = False) -> None:
+    """List the tenants: landed, registered with Dagster, and built up to when."""
+    from lakehouse_assets.cli import tenants as command
+
+    command.tenants(as_json=as_json)
+
+
 def main() -> None:
     """Run the command; exit status 0 only when all that was asked for is done."""
-    try:
-        app()
-    except LakeError as error:
-        sys.stderr.write(f"lakehouse: {error}\n")
-        sys.exit(1)
+    app()

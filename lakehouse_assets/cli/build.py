@@ -1,26 +1,30 @@
-"""`lakehouse plan` and `lakehouse backfill`."""
+"""`lakehouse plan` and `lakehouse backfill`, and what other commands build with."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+import polars as pl
 from rich.table import Table as Grid
 
+from lakehouse_assets.cli.instance import dagster_instance
+from lakehouse_assets.cli.show import dates_in_words, grid, progress, say, say_json
 from lakehouse_assets.house import open_house
 from lakehouse_assets.lake.errors import SelectionError
 from lakehouse_assets.lake.lakehouse import Lakehouse
-from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.partitions import Partition, runs_of_dates
+from lakehouse_assets.lake.names import TableName, check_tenant
+from lakehouse_assets.lake.partitions import Partition
 from lakehouse_assets.lake.plan import BuildPlan, make_plan
+from lakehouse_assets.lake.retention import DROPPED
 from lakehouse_assets.selection import select as select_tables
 
-console = Console()
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from lakehouse_assets.backfill import BackfillResult
 
 
 def plan(
@@ -32,17 +36,17 @@ def plan(
     begin, end = dates_asked_for(house, tenants, first, last)
     found = make_plan(house, chosen, tenants, begin, end)
     if as_json:
-        print(json.dumps(_as_json(found)))
+        say_json(_as_json(found))
         return
     for path, reason in found.refused:
-        console.print(f"[yellow]not ingested:[/] {path}: {reason}")
+        say(f"[yellow]not ingested:[/] {path}: {reason}")
     if found.is_empty:
-        console.print(f"Nothing to build for {begin} … {end}.")
+        say(f"Nothing to build for {begin} … {end}.")
     else:
-        console.print(_grid("To build", found.build))
+        say(_grid("To build", found.build))
     if any(found.stale_downstream.values()):
-        console.print(_grid("Stale, not asked for", found.stale_downstream))
-    console.print(f"{len(found.new_files)} new files. Build with: lakehouse backfill")
+        say(_grid("Stale, not asked for", found.stale_downstream))
+    say(f"{len(found.new_files)} new files. Build with: lakehouse backfill")
 
 
 def backfill(
@@ -56,36 +60,51 @@ def backfill(
     rebuild: bool,
 ) -> None:
     """Carry out a plan; raise SystemExit with status 1 where not all is built."""
-    import dagster as dg
-
-    from lakehouse_assets import backfill as runs
-
     house = open_house()
     chosen = select_tables(house.tables, select or [])
     begin, end = dates_asked_for(house, tenants, first, last)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         if daemon:
-            queued = runs.queue(house, chosen, tenants, begin, end, instance=instance, rebuild=rebuild)
-            print(json.dumps({"queued": queued})) if as_json else console.print(
-                f"queued as backfill {queued[0]}; the daemon of `dagster dev` carries it out" if queued else "Nothing to build."
-            )
+            from lakehouse_assets.backfill import queue
+
+            queued = queue(house, chosen, tenants, begin, end, instance=instance, rebuild=rebuild)
+            _tell_queued(queued, as_json=as_json)
             return
-        with _progress(as_json) as bar:
-            task = bar.add_task("partitions", total=None)
-
-            def show(result: runs.BackfillResult, total: int) -> None:
-                bar.update(task, completed=result.count("built"), total=max(total, result.count("built")))
-
-            result = runs.backfill(
-                house, chosen, tenants, begin, end, instance=instance, rebuild=rebuild, progress=show
-            )
+        result = carry_out(house, chosen, tenants, begin, end, instance=instance, rebuild=rebuild, quiet=as_json)
+    # Without dates, what has landed is meant as far as it is kept; with dates, those dates are.
+    gone = dropped(house, chosen, tenants, begin, end) if first or last else {}
     if as_json:
-        outcome = {which: _by_table(getattr(result, which)) for which in ("built", "failed", "not_built")}
-        print(json.dumps({**outcome, "runs": result.runs, "reasons": result.reasons}))
+        say_json({**outcome(result), "dropped": by_table(gone)})
     else:
-        _tell(result)
-    if not result.is_complete:
+        tell(result)
+        if gone:
+            say(_grid("Dropped by retention; --rebuild brings them back", gone))
+    if gone or not result.is_complete:
         raise SystemExit(1)
+
+
+def carry_out(
+    house: Lakehouse,
+    chosen: Collection[TableName],
+    tenants: Collection[str] | None,
+    first: date,
+    last: date,
+    *,
+    instance: dg.DagsterInstance,
+    rebuild: bool,
+    quiet: bool,
+) -> BackfillResult:
+    """Backfill in this process, with a progress bar unless `quiet`."""
+    from lakehouse_assets import backfill as runs
+
+    with progress(hidden=quiet) as bar:
+        task = bar.add_task("partitions", total=None)
+
+        def show(result: BackfillResult, total: int) -> None:
+            done = result.count("built")
+            bar.update(task, completed=done, total=max(total, done))
+
+        return runs.backfill(house, chosen, tenants, first, last, instance=instance, rebuild=rebuild, progress=show)
 
 
 def dates_asked_for(
@@ -93,14 +112,18 @@ def dates_asked_for(
 ) -> tuple[date, date]:
     """The dates asked for; where an end is open, the first and the last that has landed.
 
-    Raises SelectionError where nothing has landed or the dates are reversed or before the first partition.
+    Raises SelectionError where nothing has landed, a tenant is unknown, or the dates are reversed or before the first
+    partition.
     """
+    _refuse_unknown(house, tenants or ())
     begin, end = first.date() if first else None, last.date() if last else None
     if begin is None or end is None:
         landed = [file.date for file in house.landing.list(sources=house.sources.values(), tenants=tenants).files]
         if not landed:
             who = ", ".join(tenants) if tenants else "any tenant"
-            raise SelectionError(f"nothing has landed for {who} in {house.landing.root}: name the dates by --from and --to")
+            raise SelectionError(
+                f"nothing has landed for {who} in {house.landing.root}: name the dates by --from and --to"
+            )
         begin, end = begin or max(min(landed), house.start), end or max(landed)
     if begin > end:
         raise SelectionError(f"--from {begin} lies after --to {end}")
@@ -109,40 +132,78 @@ def dates_asked_for(
     return begin, end
 
 
-def _progress(as_json: bool) -> Progress:
-    columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), disable=as_json, transient=True)
+def _refuse_unknown(house: Lakehouse, tenants: Collection[str]) -> None:
+    """A misspelt tenant would be built, empty."""
+    wanted = {check_tenant(tenant) for tenant in tenants}
+    if not wanted:
+        return
+    landed = house.landing.tenants().tenant_ids
+    unknown = wanted.difference(landed)
+    if unknown and (unknown := unknown.difference(house.ledger.read(tenants=unknown)["tenant_id"])):
+        raise SelectionError(f"tenant {min(unknown)} has not landed; there are: {', '.join(landed) or 'none'}")
 
 
-def _tell(result: Any) -> None:
-    console.print(_grid("Built", result.built) if result.built else "Nothing to do: all is up to date.")
+def dropped(
+    house: Lakehouse, chosen: Collection[TableName], tenants: Collection[str] | None, first: date, last: date
+) -> dict[TableName, set[Partition]]:
+    """The partitions asked for that retention took out."""
+    ledger = house.ledger.read(tenants=tenants, tables=chosen)
+    gone = ledger.filter(DROPPED & pl.col("date").is_between(first, last))
+    found: dict[TableName, set[Partition]] = {}
+    for *name, tenant, day in gone.select("domain", "layer", "table", "tenant_id", "date").iter_rows():
+        found.setdefault(TableName(*name), set()).add(Partition(tenant, day))
+    return found
+
+
+def tell(result: BackfillResult) -> None:
+    """Say what a backfill did and where to look next."""
+    say(_grid("Built", result.built) if result.built else "Nothing to do: all is up to date.")
     for reason in result.reasons:
-        console.print(f"[red]failed:[/] {reason}", highlight=False)
+        say(f"[red]failed:[/] {reason}")
     if any(result.not_built.values()):
-        console.print(_grid("Not built, because what they read failed", result.not_built))
-    if not result.is_complete:
-        console.print("See the rejected rows: lakehouse quarantine list. Then run the same backfill again.")
+        say(_grid("Not built, because what they read failed", result.not_built))
+    if result.is_complete:
+        say("See how good they are: lakehouse status. Ask them: lakehouse sql")
+    else:
+        say("See the rejected rows: lakehouse quarantine list. Then run the same backfill again.")
+
+
+def outcome(result: BackfillResult) -> dict[str, Any]:
+    """What a backfill did, for machines."""
+    built = {which: by_table(getattr(result, which)) for which in ("built", "failed", "not_built")}
+    return {**built, "runs": result.runs, "reasons": result.reasons}
+
+
+def by_table(partitions: Mapping[TableName, Collection[Partition]]) -> dict[str, list[list[str]]]:
+    """Partitions as JSON holds them."""
+    return {
+        str(name): sorted([p.tenant_id, p.date.isoformat()] for p in found)
+        for name, found in partitions.items()
+        if found
+    }
+
+
+def _tell_queued(queued: list[str], *, as_json: bool) -> None:
+    if as_json:
+        say_json({"queued": queued})
+    elif queued:
+        say(f"Queued as backfill {', '.join(queued)}; the daemon of `dagster dev` carries it out.")
+    else:
+        say("Nothing to build.")
 
 
 def _grid(title: str, partitions: Mapping[TableName, Collection[Partition]]) -> Grid:
-    grid = Grid("table", "tenant", "dates", "partitions", title=title)
+    rows = []
     for name, found in partitions.items():
         for tenant, count in sorted(Counter(p.tenant_id for p in found).items()):
-            stretches = runs_of_dates(p.date for p in found if p.tenant_id == tenant)
-            dates = [str(a) if a == b else f"{a} … {b}" for a, b in stretches]
-            shown = ", ".join(dates[:4]) + (f" and {len(dates) - 4} more" if len(dates) > 4 else "")
-            grid.add_row(str(name), tenant, shown, str(count))
-    return grid
-
-
-def _by_table(partitions: Mapping[TableName, Collection[Partition]]) -> dict[str, list[list[str]]]:
-    return {str(name): sorted([p.tenant_id, p.date.isoformat()] for p in found) for name, found in partitions.items() if found}
+            rows.append((str(name), tenant, dates_in_words(p.date for p in found if p.tenant_id == tenant), count))
+    return grid(title, ("table", "tenant", "dates", "partitions"), rows)
 
 
 def _as_json(found: BuildPlan) -> dict[str, Any]:
     return {
-        "build": _by_table(found.build),
-        "stale_downstream": _by_table(found.stale_downstream),
+        "build": by_table(found.build),
+        "stale_downstream": by_table(found.stale_downstream),
         "new_files": [file.path for file in found.new_files],
         "refused": [path._asdict() for path in found.refused],
     }

@@ -1,0 +1,29 @@
+"""The options that several commands have, declared once.
+
+Belongs here: names and help texts. It is imported by `lakehouse --help`, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+DATE = ["%Y-%m-%d"]
+
+Select = Annotated[
+    list[str] | None, typer.Option("--select", help="crm, crm/gold, crm/gold/customer_features, or an asset selection")
+]
+Tenants = Annotated[list[str] | None, typer.Option("--tenant", help="A tenant; repeatable; all when none is named")]
+OneTenant = Annotated[str | None, typer.Option("--tenant", help="Answer from this tenant's rows only")]
+From = Annotated[datetime | None, typer.Option("--from", formats=DATE, help="First date; the first landed by default")]
+To = Annotated[datetime | None, typer.Option("--to", formats=DATE, help="Last date; the last landed by default")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be done")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking")]
+Rule = Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule, such as unparsable")]
+QuarantineTables = Annotated[
+    list[str] | None,
+    typer.Option("--table", help="crm/silver/leads_clean, crm.quarantine.leads_files, or a selection; repeatable"),
+]
