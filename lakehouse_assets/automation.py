@@ -49,13 +49,14 @@ def _seen(files: Iterable[LandingFile]) -> dict[str, str]:
 def run_requests(
     build: Mapping[TableName, Collection[Partition]], order: Sequence[str], origin: str, salt: str
 ) -> dict[str, tuple[dg.RunRequest, tuple[TableName, ...], Rectangle]]:
-    """The first runs of a plan that can start together, by run key: those of the first group of tables."""
+    """The runs of a plan that can start together, by run key: those that read nothing that another of them builds."""
     found = {}
-    first: tuple[TableName, ...] | None = None
+    waiting: set[TableName] = set()
     for names, rectangle in runs_of(build, order):
-        first = first or names
-        if names != first:
-            break
+        reads = {upstream for name in names for upstream in tables()[name].reads} - set(names)
+        waiting.update(names)
+        if reads & waiting:
+            continue
         tags = run_tags(rectangle, origin)
         asked = json.dumps([[str(name) for name in names], sorted(tags.items()), salt])
         key = f"{origin}-{rectangle.first}-{rectangle.last}-{blake2b(asked.encode(), digest_size=8).hexdigest()}"
@@ -134,7 +135,9 @@ def _landing_sensor() -> dg.SensorDefinition:
             run_requests=requests,
             skip_reason=reason if not requests else None,
             cursor=cursor,
-            dynamic_partitions_requests=[dg.DynamicPartitionsDefinition(name=TENANTS).build_add_request(new)] if new else [],
+            dynamic_partitions_requests=[dg.DynamicPartitionsDefinition(name=TENANTS).build_add_request(new)]
+            if new
+            else [],
         )
 
     return landing

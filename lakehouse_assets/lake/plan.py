@@ -134,7 +134,6 @@ class _TenantPlan:
             for name in house.sources
         }
         self.expected: dict[TableName, dict[date, bytes]] = {}
-        self._ingested: dict[TableName, set[date]] = {}
 
     def _landed(
         self, name: TableName, files: list[LandingFile], register: pl.DataFrame, *, only_registered: bool
@@ -150,27 +149,22 @@ class _TenantPlan:
         return landed_files(pl.concat([known, *surveyed]))
 
     def due(self) -> dict[TableName, set[date]]:
-        """The dates on which each table has something of its sources, or had when it was built."""
-        due: dict[TableName, set[date]] = {}
-        for name, table in self.house.tables.items():
-            dates = set(self.built[name])
-            if table.kind == "bronze":
-                dates |= {file.date for file in self.landed[name]}
-            elif table.kind == "event":
-                bronze = next(iter(table.inputs.values())).table
-                dates |= {day or file.date for file in self.landed[bronze] for day in file.business_dates}
-            for upstream in table.reads:
-                dates |= self.ingested(upstream)
-            due[name] = dates
-        return due
+        """The dates on which each table has something of its domains' sources, or had when it was built.
 
-    def ingested(self, name: TableName) -> set[date]:
-        """The ingest dates of all sources that a table comes from."""
-        if name not in self._ingested:
-            table = self.house.table(name)
-            own = {file.date for file in self.landed[name]} if table.kind == "bronze" else set()
-            self._ingested[name] = own.union(*(self.ingested(upstream) for upstream in table.reads))
-        return self._ingested[name]
+        All sources of a domain are due when one of them lands, so that a new day is one run.
+        """
+        due: dict[TableName, set[date]] = {}
+        landed: dict[str, set[date]] = {}
+        for name, files in self.landed.items():
+            landed.setdefault(name.domain, set()).update(file.date for file in files)
+        domains: dict[TableName, set[str]] = {}
+        for name, table in self.house.tables.items():
+            domains[name] = {name.domain}.union(*(domains[upstream] for upstream in table.reads))
+            due[name] = set(self.built[name]).union(*(landed.get(domain, ()) for domain in domains[name]))
+            if table.kind == "event":
+                bronze = next(iter(table.inputs.values())).table
+                due[name] |= {day or file.date for file in self.landed[bronze] for day in file.business_dates}
+        return due
 
     def add(self, wanted: Mapping[TableName, Collection[date]], *, rebuild: bool = False) -> None:
         """Add to the plan what is stale of these dates, and what it reads."""
