@@ -20,6 +20,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from lakehouse_assets.lake.duckdb_secrets import CatalogError, access, duckdb_root, literal
+from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
 from lakehouse_assets.lake.names import TableName, check_tenant
 
 if TYPE_CHECKING:
@@ -27,13 +28,12 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 ATTACH_ALL = "attach.sql"
-_JUDGED_LAYERS = ("bronze", "silver")
 
 
 def catalog_tables(declared: Iterable[TableName]) -> list[TableName]:
-    """The tables declared, and the quarantine of each that has one."""
+    """All that SQL can name: the tables declared, the quarantine of each, and the platform's bookkeeping."""
     names = list(declared)
-    return sorted({*names, *(name.quarantine for name in names if name.layer in _JUDGED_LAYERS)})
+    return sorted({*names, *(name.quarantine for name in names), LEDGER, LANDING_FILES})
 
 
 def built_tables(

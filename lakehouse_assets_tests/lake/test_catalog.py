@@ -21,7 +21,6 @@ from lakehouse_assets_tests.lake.sql_lake import (
     FEATURES,
     LEADS,
     NOT_BUILT,
-    REJECTED,
     SALES,
     TABLES,
     build,
@@ -70,10 +69,15 @@ def test_an_empty_table_has_columns_and_no_rows(every: duckdb.DuckDBPyConnection
     assert ([column[0] for column in found.description or []], found.fetchall()) == (["customer_id", "revenue"], [])
 
 
-def test_the_catalog_holds_the_quarantine_of_judged_tables() -> None:
-    assert catalog_tables([FEATURES, NOT_BUILT, LEADS]) == sorted(
-        [FEATURES, NOT_BUILT, LEADS, REJECTED, TableName("crm", "quarantine", "leads_files")]
-    )
+def test_the_catalog_holds_the_quarantine_of_each_table_and_the_ledger() -> None:
+    assert [str(name) for name in catalog_tables([NOT_BUILT, LEADS])] == [
+        "crm.bronze.leads",
+        "crm.quarantine.leads_clean",
+        "crm.quarantine.leads_files",
+        "crm.silver.leads_clean",
+        "platform.silver.landing_files",
+        "platform.silver.partition_ledger",
+    ]
 
 
 def test_a_query_for_a_tenant_and_date_opens_no_other_file(own_lake: Path) -> None:
