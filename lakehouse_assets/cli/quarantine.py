@@ -11,7 +11,7 @@ import polars as pl
 
 from lakehouse_assets.cli.build import carry_out
 from lakehouse_assets.cli.instance import dagster_instance
-from lakehouse_assets.cli.show import dates_in_words, grid, grid_of, rows, say, say_json
+from lakehouse_assets.cli.show import cell, dates_in_words, grid, grid_of, rows, say, say_json
 from lakehouse_assets.house import open_house
 from lakehouse_assets.lake import quarantine as lake_quarantine
 from lakehouse_assets.lake.lakehouse import Lakehouse
@@ -70,6 +70,7 @@ def show(meant: Wanted, *, limit: int, as_json: bool) -> None:
         return
     place = pl.format("{}:{}", pl.col("_source_file"), pl.col("_row_number")).alias("file:row")
     shown = found.head(limit).select("table", "tenant_id", "date", place, "reasons", "raw")
+    shown = shown.with_columns(pl.col("raw").map_elements(_short, return_dtype=pl.String))
     more = f"{found.height - limit} more rows; see them by --limit" if found.height > limit else None
     say(grid_of("Rows in quarantine", shown, caption=more) if found.height else "No row like that is in quarantine.")
 
@@ -80,6 +81,14 @@ def _raw(text: str | None) -> object:
         return json.loads(text) if text is not None else None
     except ValueError:
         return text
+
+
+def _short(text: str) -> str:
+    """The record without its empty values, as people read it."""
+    raw = _raw(text)
+    if not isinstance(raw, dict):
+        return text
+    return json.dumps({name: value for name, value in raw.items() if value is not None}, ensure_ascii=False)
 
 
 def replay(meant: Wanted, *, as_json: bool) -> None:
@@ -149,6 +158,6 @@ def _tell(partitions: dict[TableName, set[Partition]], before: int, after: int, 
     ]
     say(grid("Built again", ("table", "tenant", "dates"), shown))
     for reason in reasons:
-        say(f"[red]failed:[/] {reason}")
+        say(f"[red]failed:[/] {cell(reason)}")
     say(f"{before - after} of {before} rows left quarantine; {after} are still there: lakehouse quarantine show")
     say("Build what is stale now: lakehouse backfill")

@@ -33,7 +33,8 @@ def say(*lines: object) -> None:
     """Print sentences or tables."""
     screen = console()
     for line in lines:
-        screen.print(line)
+        # A sentence may be long, and is copied.
+        screen.print(line, soft_wrap=isinstance(line, str))
 
 
 def say_json(value: Any) -> None:

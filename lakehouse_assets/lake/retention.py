@@ -45,7 +45,8 @@ class Keep:
         return today.replace(year=year, day=28) if (today.month, today.day) == (2, 29) else today.replace(year=year)
 
     def __str__(self) -> str:
-        return f"{self.count} {'years' if self.unit == 'y' else 'days'}"
+        unit = "year" if self.unit == "y" else "day"
+        return f"{self.count} {unit}" + ("s" if self.count > 1 else "")
 
 
 DEFAULT_KEEP = {layer: Keep(years, "y") for layer, years in KEPT_YEARS.items()}
