@@ -7,8 +7,9 @@ All but `exact_sum` take a column's name, or an expression, of type String and r
 What does not parse is null; `cleaned` tells it from what was empty.
 """
 
-from lakehouse_assets.lake.values.contacts import email_is_valid, phone
+from lakehouse_assets.lake.values.emails import email_is_valid
 from lakehouse_assets.lake.values.numbers import decimal, exact_sum, integer, number
+from lakehouse_assets.lake.values.phones import phone
 from lakehouse_assets.lake.values.times import date, timestamp
 from lakehouse_assets.lake.values.words import cleaned, code, lower_text, normalized_name, one_of, text
 
