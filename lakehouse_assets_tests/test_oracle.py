@@ -480,6 +480,24 @@ def test_features_look_back_365_days_and_recency_ends_at_seven(shop: Oracle) -> 
     assert (gone["total_interactions"], gone["last_interaction_date"]) == (0, None)
 
 
+@pytest.mark.parametrize(
+    "rows, expected",
+    [
+        ([("call", "positive", "09:00"), ("email", "neutral", "18:00")], "call"),  # the higher share
+        ([("call", "positive", "09:00"), ("email", "positive", "08:00"), ("email", "positive", "07:00")], "email"),
+        ([("call", "negative", "09:00"), ("meeting", "neutral", "10:30")], "meeting"),  # the later on the same day
+        ([("whatsapp", "neutral", "09:00"), ("email", "neutral", "09:00")], "email"),  # the first by name
+    ],
+)
+def test_the_preferred_channel_is_decided_by_share_then_positives_then_time_then_name(
+    rows: list[tuple[str, str, str]], expected: str, land: Land, tmp_path: Path
+) -> None:
+    land("customers", 5, "C1,,,,,,,")
+    land("interactions", 5, *(f"I{n},C1,,{ch},{out},2026-01-05T{at}:00Z,," for n, (ch, out, at) in enumerate(rows)))
+    [features] = Oracle(tmp_path, START).customer_features("acme", jan(5))
+    assert features["preferred_channel"] == expected
+
+
 def test_top_customers_are_ranked_by_revenue_then_id(shop: Oracle) -> None:
     rows = shop.top_customers("acme", jan(20))
     assert [(row["rank"], row["customer_id"], row["total_revenue"]) for row in rows] == [
