@@ -156,7 +156,7 @@ class Landing:
 
         Raises SourceChangedError where a remote object has vanished.
         """
-        with self._at.local(file.path) as path:
+        with self._at.local(file.path, file.modified_at) as path:
             yield path
 
     @cached_property

@@ -9,7 +9,7 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -57,8 +57,8 @@ class LandingRoot(Protocol):
     def branches(self, path: str, wanted: Callable[[str], bool]) -> Iterator[tuple[Entry, list[Entry]]]:
         """What lies directly in a folder, each with its own entries where it is a folder of a wanted name."""
 
-    def local(self, path: str) -> Any:
-        """A context manager of a local path that holds the bytes and carries the time of modification."""
+    def local(self, path: str, modified_at: datetime) -> AbstractContextManager[Path]:
+        """A local path that holds the bytes, its own time of modification that of the file, listed as `modified_at`."""
 
 
 def open_root(root: str, options: Mapping[str, str]) -> LandingRoot:
@@ -97,7 +97,7 @@ class FolderRoot:
             yield entry, self.entries(entry.path) if entry.is_folder and wanted(entry.name) else []
 
     @contextmanager
-    def local(self, path: str) -> Iterator[Path]:
+    def local(self, path: str, modified_at: datetime) -> Iterator[Path]:  # noqa: ARG002
         yield self.folder / path
 
     def _entry(self, path: str, entry: os.DirEntry[str]) -> Entry | None:
@@ -175,7 +175,7 @@ class ObjectRoot:
             yield entry, list(children.values()) if wanted(entry.name) else []
 
     @contextmanager
-    def local(self, path: str) -> Iterator[Path]:
+    def local(self, path: str, modified_at: datetime) -> Iterator[Path]:
         from obstore import get
         from obstore.exceptions import BaseError
 
@@ -190,8 +190,11 @@ class ObjectRoot:
                 raise SourceChangedError(f"{path} vanished from {self.url} after it was listed: run again") from error
             except BaseError as error:
                 raise LandingError(f"{path} cannot be fetched from {self.url}: {_brief(error)}") from error
-            # The copy carries the object's time, so that one check of change fits folders and stores.
-            nanoseconds = (result.meta["last_modified"].astimezone(UTC) - EPOCH) // MICROSECOND * 1000
+            # The copy carries the object's time, so that one check of change fits folders and stores; some stores list
+            # fractions of a second that they do not send with the object.
+            moment = result.meta["last_modified"].astimezone(UTC)
+            moment = modified_at if moment == modified_at.replace(microsecond=0) else moment
+            nanoseconds = (moment - EPOCH) // MICROSECOND * 1000
             os.utime(copy, ns=(nanoseconds, nanoseconds))
             yield copy
 

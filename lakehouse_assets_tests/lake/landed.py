@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
 
+from lakehouse_assets.lake import readers
 from lakehouse_assets.lake.landing import LandingFile
 from lakehouse_assets.lake.landing_root import moment_of
 from lakehouse_assets.lake.readers import FileContent, read, verify_unchanged
@@ -70,13 +73,22 @@ def listed(path: Path, relative: str) -> LandingFile:
 
 
 def read_landed(root: Path, name: str, data: bytes | str, source: Source = LEADS) -> Outcome:
-    """Land a file, read it, and check what holds for every file: nothing lost, nothing twice, all traceable."""
+    """Land a file, read it, and check what holds for every file: nothing lost, nothing twice, all traceable.
+
+    It is read both as a small file, in memory, and as a large one, scanned when it is collected.
+    """
     file, path = land(root, name, data)
     spool = root / "_spool"
     spool.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readers, "SMALL_BYTES", 0)
+        scanned = read(file, path, source, spool).rows.collect(engine="streaming")
+    for left in spool.iterdir():
+        left.unlink()
     content = read(file, path, source, spool)
     rows = content.rows.collect(engine="streaming")
     verify_unchanged(file, path)
+    assert_frame_equal(rows, scanned, check_row_order=False)
     malformed = content.malformed.to_dicts()
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -11,7 +11,7 @@ import pytest
 
 from lakehouse_assets.lake.errors import LandingError, SourceChangedError
 from lakehouse_assets.lake.landing import Landing, ending_of
-from lakehouse_assets.lake.landing_root import ObjectRoot, open_store
+from lakehouse_assets.lake.landing_root import ObjectRoot, moment_of, open_store
 from lakehouse_assets.lake.readers import read
 from lakehouse_assets.lake.source import Source
 from lakehouse_assets_tests.lake.landed import LEADS
@@ -221,6 +221,17 @@ def test_an_object_that_is_replaced_or_vanishes_after_the_listing_is_named(tmp_p
     (tmp_path / file.path).unlink()
     with pytest.raises(SourceChangedError, match=f"{file.path} vanished"), landing.local(file):
         pass
+
+
+def test_a_store_may_list_fractions_of_a_second_that_it_does_not_send_with_the_object(tmp_path: Path) -> None:
+    put(Landing(str(tmp_path)), "a.csv")
+    os.utime(tmp_path / "a.csv", (0, 1_767_225_600))
+    store = ObjectRoot(f"file://{tmp_path}")
+    for listed_at, expected in {"00.123456": "00.123456", "00": "00", "59.9": "00"}.items():
+        moment = datetime.fromisoformat(f"2026-01-01T00:00:{listed_at}+00:00")
+        with store.local("a.csv", moment) as path:
+            found = moment_of(path.stat())
+        assert found == datetime.fromisoformat(f"2026-01-01T00:00:{expected}+00:00")
 
 
 def test_storage_options_are_those_of_the_other_libraries() -> None:

@@ -67,7 +67,7 @@ def test_malformed_records_are_set_aside_and_their_neighbours_land(
     monkeypatch.setattr(reader, "BLOCK_BYTES", block_bytes)
     outcome = read_landed(tmp_path, "leads.csv", f"{HEADER}\n{body}")
     assert (list(outcome.rows), outcome.faults, outcome.content.refused) == (landed, faults, None)
-    assert [text for text in outcome.texts if text not in body.replace("\r", "")] == []
+    assert [text for text in outcome.texts if text not in body] == []
     clean = {tuple(line.split(",")) for line in (FIRST, SECOND, THIRD) if line in body.splitlines()}
     assert clean <= set(outcome.values.values())
 
@@ -193,6 +193,18 @@ def test_a_character_across_two_blocks_is_no_reason_for_latin1(tmp_path: Path, m
         monkeypatch.setattr(reader, "BLOCK_BYTES", block_bytes)
         outcome = read_landed(tmp_path, "leads.csv", "lead_id,customer_id\nL1,😀é\n")
         assert (outcome.content.encoding, outcome.rows[1]["customer_id"]) == ("utf-8", "😀é")
+
+
+def test_doubled_carriage_returns_end_a_line_once(tmp_path: Path) -> None:
+    outcome = read_landed(tmp_path, "leads.csv", "lead_id,customer_id,note\r\r\nL1,C1,x\r\r\nL2,C2\r\r\n")
+    assert [row["note"].strip() for row in outcome.rows.values()] == ["x"]
+    assert outcome.faults == [(["short_row"], 2, 3)]
+
+
+def test_a_name_may_hold_what_others_take_for_a_pattern(tmp_path: Path) -> None:
+    read_landed(tmp_path, "leads1.csv", "lead_id,customer_id\nL1,C1\n")
+    outcome = read_landed(tmp_path, "leads[0-9]*?.csv", "lead_id,customer_id\nL2,C2\n")
+    assert [row["lead_id"] for row in outcome.rows.values()] == ["L2"]
 
 
 def test_quotes_inside_an_unquoted_field_are_text(tmp_path: Path) -> None:

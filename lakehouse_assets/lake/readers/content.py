@@ -13,6 +13,7 @@ import polars as pl
 
 from lakehouse_assets.lake.errors import LakeError
 from lakehouse_assets.lake.landing import LandingFile
+from lakehouse_assets.lake.landing_root import EPOCH, MICROSECOND
 from lakehouse_assets.lake.source import FILE_COLUMNS, OPERATION, Source
 
 MALFORMED_SCHEMA = pl.Schema(
@@ -32,8 +33,9 @@ NAMES_SHOWN = 30
 class FileContent(NamedTuple):
     """One file, read. `records` = rows + malformed, always; a refused file is one malformed record.
 
-    `rows`: the source's text columns and FILE_COLUMNS, one row per record; it reads the file (or the spool) when it is
-    collected, so both must stay until then. `records` is counted on the file's bytes, apart from the parse of `rows`.
+    `rows`: the source's text columns and FILE_COLUMNS, one row per record. Unless the file is small, it is read (or its
+    copy in the spool) when `rows` is collected, so both must stay until then. `records` is counted on the file's bytes,
+    apart from the parse of `rows`.
     `refused` is the reason where nothing of the file lands.
     """
 
@@ -61,14 +63,14 @@ class Faults:
     """Collects malformed records; what has come together is kept as a frame, which is a tenth of Python's objects."""
 
     texts: list[str] = field(default_factory=list)
-    rules: list[list[str]] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     lines: list[int | None] = field(default_factory=list)
     frames: list[pl.DataFrame] = field(default_factory=list)
 
     def add(self, rules: list[str], text: str, row_number: int, line_number: int | None) -> None:
         self.texts.append(text)
-        self.rules.append(rules)
+        self.rules.append(",".join(rules))
         self.rows.append(row_number)
         self.lines.append(line_number)
         if len(self.texts) == 10_000:
@@ -88,7 +90,7 @@ class Faults:
         frame = pl.DataFrame(
             {
                 "text": pl.Series(self.texts, dtype=pl.String),
-                "rules": pl.Series(self.rules, dtype=types["rules"]),
+                "rules": pl.Series(self.rules, dtype=pl.String).str.split(","),
                 "_row_number": pl.Series(self.rows, dtype=types["_row_number"]),
                 "line_number": pl.Series(self.lines, dtype=types["line_number"]),
             }
@@ -166,10 +168,12 @@ def unknown_columns(names: Sequence[str], known: Mapping[str, int]) -> dict[int,
 
 def file_columns(file: LandingFile, sha256: str, row_number: pl.Expr, extra: pl.Expr | None) -> dict[str, pl.Expr]:
     """The columns that a reader writes beside the source's own."""
+    # A literal moment costs Polars more than the rest of a small file; a number does not.
+    moment = pl.lit((file.modified_at - EPOCH) // MICROSECOND, pl.Int64)
     return {
         "_source_file": pl.lit(file.path),
         "_row_number": row_number.cast(pl.Int64),
-        "_ingested_at": pl.lit(file.modified_at, FILE_COLUMNS["_ingested_at"]),
+        "_ingested_at": moment.cast(FILE_COLUMNS["_ingested_at"]),
         "_file_sha256": pl.lit(sha256),
         "_extra": pl.lit(None, pl.String) if extra is None else extra,
     }

@@ -34,7 +34,7 @@ HEADER = re.compile(
     + FIELD
     + rb"(?:,"
     + FIELD
-    + rb")*+)(?P<end>\r?\n|\r(?!\Z))"
+    + rb")*+)(?P<end>\r*\n|\r(?!\r*\Z))"
 )
 
 

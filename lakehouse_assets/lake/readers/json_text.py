@@ -151,5 +151,5 @@ class Parts:
 
     def frame(self) -> pl.LazyFrame:
         """All of them, in the order they came; at least one must have."""
-        spooled = [pl.scan_ipc(self.paths)] if self.paths else []
+        spooled = [pl.scan_ipc(self.paths, glob=False)] if self.paths else []
         return pl.concat([*spooled, *(frame.lazy() for frame in self.held)])
