@@ -151,7 +151,7 @@ def _contacts(interactions: pl.LazyFrame, first: date, last: date) -> pl.LazyFra
         counts["whatsapp"].alias("num_whatsapp"),
         pl.sum_horizontal(f"positive_{channel}" for channel in CHANNELS).alias("num_positive_outcomes"),
         pl.col("negative").alias("num_negative_outcomes"),
-        pl.max_horizontal(latest).alias("last_interaction_date"),
+        pl.max_horizontal(latest).dt.date().alias("last_interaction_date"),
         _preferred_channel().alias("preferred_channel"),
     ).filter(pl.col("total_interactions") > 0)
     if first == last:
@@ -174,7 +174,7 @@ def _states(interactions: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame
         here = pl.col("channel") == channel
         sums.append(here.sum().cast(pl.Int64).alias(f"all_{channel}"))
         sums.append((here & positive).sum().cast(pl.Int64).alias(f"positive_{channel}"))
-        latest.append(pl.when(here).then("date").max().alias(f"latest_{channel}"))
+        latest.append(pl.when(here).then("interaction_at").max().alias(f"latest_{channel}"))
     if first == last:
         span = (pl.lit(first).alias("_from"), pl.lit(last).alias("_until"))
         return counted.group_by("customer_id").agg(*sums, *latest).with_columns(*span)
@@ -205,8 +205,8 @@ def _preferred_channel() -> pl.Expr:
         # Shares compared by their cross products, which are exact.
         share, share_there = here[1] * there[0], there[1] * here[0]
         by_name = pl.lit(channel < other)
-        by_date = (here[2] > there[2]) | ((here[2] == there[2]) & by_name)
-        by_positives = (here[1] > there[1]) | ((here[1] == there[1]) & by_date)
+        by_time = (here[2] > there[2]) | ((here[2] == there[2]) & by_name)
+        by_positives = (here[1] > there[1]) | ((here[1] == there[1]) & by_time)
         return (there[0] == 0) | (share > share_there) | ((share == share_there) & by_positives)
 
     first = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import math
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 from typing import Any
@@ -20,7 +21,15 @@ CUSTOMERS = pl.Schema({"date": pl.Date, "customer_id": pl.String})
 LEADS = pl.Schema(
     {"date": pl.Date, "lead_id": pl.String, "customer_id": pl.String, "status": pl.String, "deal_value": pl.Float64}
 )
-INTERACTIONS = pl.Schema({"date": pl.Date, "customer_id": pl.String, "channel": pl.String, "outcome": pl.String})
+INTERACTIONS = pl.Schema(
+    {
+        "date": pl.Date(),
+        "customer_id": pl.String(),
+        "channel": pl.String(),
+        "outcome": pl.String(),
+        "interaction_at": pl.Datetime("us", "UTC"),
+    }
+)
 type_of_row = dict[str, Any]
 
 
@@ -49,8 +58,9 @@ def lead(customer_id: str, status: str, value: float | None = None, day: date = 
     return {"date": day, "lead_id": "L", "customer_id": customer_id, "status": status, "deal_value": value}
 
 
-def contact(customer_id: str, channel: str, outcome: str = "neutral", day: date = D) -> type_of_row:
-    return {"date": day, "customer_id": customer_id, "channel": channel, "outcome": outcome}
+def contact(customer_id: str, channel: str, outcome: str = "neutral", day: date = D, hour: int = 12) -> type_of_row:
+    at = datetime.combine(day, time(hour), UTC)
+    return {"date": day, "customer_id": customer_id, "channel": channel, "outcome": outcome, "interaction_at": at}
 
 
 def test_silent_customers_are_kept_with_zeros() -> None:
@@ -147,13 +157,25 @@ def test_money_is_summed_exactly_and_half_even() -> None:
             "other",
         ),
         ([("whatsapp", "positive", 3), ("meeting", "positive", 3)], "meeting"),
+        ([("whatsapp", "positive", 2.5), ("meeting", "positive", 3)], "whatsapp"),
         ([("whatsapp", "neutral", 3), ("meeting", "negative", 4)], "whatsapp"),
         ([("whatsapp", "positive", 365), ("meeting", "negative", 4)], "meeting"),
     ],
-    ids=["highest share", "then most positives", "then most recent", "then by name", "nothing positive", "in the year"],
+    ids=[
+        "highest share",
+        "then most positives",
+        "then most recent",
+        "then by name",
+        "most recent of a day",
+        "nothing positive",
+        "in the year",
+    ],
 )
-def test_preferred_channel(contacts: list[tuple[str, str, int]], preferred: str) -> None:
-    rows = [contact("C1", channel, outcome, D - ago * DAY) for channel, outcome, ago in contacts]
+def test_preferred_channel(contacts: list[tuple[str, str, float]], preferred: str) -> None:
+    rows = [
+        contact("C1", channel, outcome, D - math.ceil(ago) * DAY, 23 if ago % 1 else 12)
+        for channel, outcome, ago in contacts
+    ]
     assert figures([customer("C1")], [], rows)[0]["preferred_channel"] == preferred
 
 
@@ -197,8 +219,8 @@ def in_plain_python(
         def standing(channel: str, had: list[type_of_row] = had) -> tuple[Any, ...]:
             through = [row for row in had if row["channel"] == channel]
             wins = sum(row["outcome"] == "positive" for row in through)
-            recent = (day - max(row["date"] for row in through)).days
-            return (-Fraction(wins, len(through)), -wins, recent, channel)
+            recent = max(row["interaction_at"] for row in through)
+            return (-Fraction(wins, len(through)), -wins, -recent.timestamp(), channel)
 
         rows.append(
             {
@@ -266,9 +288,15 @@ def tenants(draw: st.DrawFn) -> tuple[date, list[type_of_row], list[type_of_row]
         for day in days
         for one, status, value in draw(st.lists(st.tuples(IDS, STATUSES, VALUES), max_size=6))
     ]
-    contacts = draw(st.lists(st.tuples(IDS, CHANNEL_NAMES, OUTCOMES, OFFSETS), max_size=30))
-    interactions = [contact(one, channel, outcome, D + offset * DAY) for one, channel, outcome, offset in contacts]
-    return days[-1], customers, leads, interactions
+    contacts = st.builds(
+        contact,
+        IDS,
+        CHANNEL_NAMES,
+        OUTCOMES,
+        OFFSETS.map(lambda offset: D + offset * DAY),
+        st.sampled_from([0, 12, 23]),
+    )
+    return days[-1], customers, leads, draw(st.lists(contacts, max_size=30))
 
 
 @given(tenants())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -57,6 +57,7 @@ def inputs(customers: list[str]) -> dict[str, pl.LazyFrame]:
             [
                 {"date": D - DAY, "_ingest_date": D, "interaction_id": f"I{n}", "customer_id": "c1", "lead_id": "L1"}
                 | {"channel": channel, "outcome": "positive", "duration_minutes": 5.0, "response_minutes": 1.0}
+                | {"interaction_at": datetime(2026, 3, 30, 9, tzinfo=UTC)}
                 for n, channel in enumerate(["whatsapp", "call"])
             ],
         ),
