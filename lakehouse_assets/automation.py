@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 import dagster as dg
 
-from lakehouse_assets.backfill import ORIGIN, run_tags, runs_of
+from lakehouse_assets.backfill import ORIGIN, register_tenants, run_tags, runs_of
 from lakehouse_assets.house import open_house, tables
 from lakehouse_assets.lake.alerts import run_failure_alerts
 from lakehouse_assets.lake.assets import TENANTS, asset_key
@@ -22,7 +22,7 @@ from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import LEDGER
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition, Rectangle
-from lakehouse_assets.lake.plan import BuildPlan, make_plan, plan_of_landings, without_blocked
+from lakehouse_assets.lake.plan import make_plan, plan_of_landings, without_blocked
 from lakehouse_assets.settings import Settings
 
 LANDING = "landing"
@@ -143,9 +143,17 @@ def _landing_sensor() -> dg.SensorDefinition:
     return landing
 
 
-def nightly_plan(house: Lakehouse, day: date, layers: Collection[str]) -> BuildPlan:
-    """What closes a day for every tenant: snapshots are carried forward even where nothing landed."""
-    return make_plan(house, [name for name in house.tables if name.layer in layers], None, day, day)
+def evaluate_night(
+    house: Lakehouse, instance: dg.DagsterInstance, day: date, layers: Collection[str], name: str
+) -> list[dg.RunRequest]:
+    """The runs that close a day for every tenant: states are carried forward even where nothing landed.
+
+    Tenants that are new are registered. What must wait for other runs is left to the landing sensor.
+    """
+    plan = make_plan(house, [table for table in house.tables if table.layer in layers], None, day, day)
+    within = {table: found for table, found in plan.build.items() if table.layer in layers}
+    order = register_tenants(instance, {p.tenant_id for found in within.values() for p in found})
+    return [request for request, _, _ in run_requests(within, order, name, str(day)).values()]
 
 
 def _nightly(name: str, hour: int, layers: tuple[str, ...]) -> dg.ScheduleDefinition:
@@ -157,17 +165,10 @@ def _nightly(name: str, hour: int, layers: tuple[str, ...]) -> dg.ScheduleDefini
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=f"Builds {' and '.join(layers)} of the day that has ended, for every tenant.",
     )
-    def nightly(context: dg.ScheduleEvaluationContext) -> dg.SensorResult | list[dg.RunRequest] | dg.SkipReason:
-        house = open_house()
+    def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         day = context.scheduled_execution_time.date() - timedelta(days=1)
-        plan = nightly_plan(house, day, layers)
-        within = {table: found for table, found in plan.build.items() if table.layer in layers}
-        known = list(context.instance.get_dynamic_partitions(TENANTS))
-        new = sorted({p.tenant_id for found in within.values() for p in found} - set(known))
-        if new:
-            context.instance.add_dynamic_partitions(TENANTS, new)
-        wave = run_requests(within, [*known, *new], name, str(day))
-        return [request for request, _, _ in wave.values()] or dg.SkipReason(f"{day} is built for every tenant")
+        requests = evaluate_night(open_house(), context.instance, day, layers, name)
+        return requests or dg.SkipReason(f"{day} is built for every tenant")
 
     return nightly
 

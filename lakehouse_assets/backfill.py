@@ -25,6 +25,8 @@ from lakehouse_assets.lake.partitions import Partition, Rectangle, rectangles
 from lakehouse_assets.lake.plan import BuildPlan, make_plan, without_blocked
 
 ORIGIN = "lakehouse/origin"
+# Events go to the instance, where the UI shows them; what failed is in the result.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
@@ -118,6 +120,7 @@ def _run(
         tags=run_tags(rectangle, "backfill"),
         instance=instance,
         raise_on_error=False,
+        run_config=QUIET,
     )
     result.runs.append(run.run_id)
     cells = set(rectangle.partitions())

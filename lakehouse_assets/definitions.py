@@ -10,6 +10,7 @@ import dagster as dg
 
 from lakehouse_assets.automation import checks, schedules, sensors
 from lakehouse_assets.house import domains, open_house, tables
+from lakehouse_assets.lake.alerts import Sink, sinks
 from lakehouse_assets.lake.assets import asset_key, asset_of, partitions_definition
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
@@ -24,6 +25,10 @@ class LakehouseResource(dg.ConfigurableResource):
 
     def open(self) -> Lakehouse:
         return open_house()
+
+    def sinks(self) -> list[Sink]:
+        """Where the alerts of failed checks go."""
+        return sinks(Settings.from_environment().alert_webhook)
 
 
 def bookkeeping(root: str) -> list[dg.AssetSpec]:

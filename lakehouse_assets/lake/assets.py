@@ -13,6 +13,7 @@ from typing import Any
 
 import dagster as dg
 
+from lakehouse_assets.lake.alerts import Sink, alerts_for_checks, deliver
 from lakehouse_assets.lake.domain import Domain
 from lakehouse_assets.lake.errors import SelectionError
 from lakehouse_assets.lake.lakehouse import Lakehouse
@@ -169,7 +170,7 @@ def asset_of(
     def materialize(context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - Dagster cannot read string annotations
         house: Lakehouse = context.resources.lakehouse.open()
         report = build(house, table.name, _asked_for(context), context.run.run_id)
-        yield from _events(context, table, report)
+        yield from _events(context, table, report, context.resources.lakehouse.sinks())
 
     return materialize
 
@@ -194,7 +195,9 @@ def _asked_for(context: dg.AssetExecutionContext) -> list[Partition]:
     return partitions
 
 
-def _events(context: dg.AssetExecutionContext, table: Table, report: StepReport) -> Iterator[Any]:
+def _events(
+    context: dg.AssetExecutionContext, table: Table, report: StepReport, alert_sinks: Sequence[Sink]
+) -> Iterator[Any]:
     versions = {partition.partition: chunk for chunk in report.chunks for partition in chunk.written}
     metadata = {
         partition_key(partition.partition): _partition_metadata(partition, versions[partition.partition].table_version)
@@ -202,6 +205,7 @@ def _events(context: dg.AssetExecutionContext, table: Table, report: StepReport)
     }
     shared = _step_metadata(report)
     checks = _check_results(table, report)
+    deliver(alerts_for_checks(checks, table=table.name, run_id=report.run_id, partitions=report.failed), alert_sinks)
     if not report.failed:
         attach_metadata(context, metadata)
         yield dg.MaterializeResult(metadata=shared, check_results=checks)
