@@ -189,9 +189,9 @@ _PREFACE = """# Data dictionary
 
 Generated from the contracts by `lakehouse catalog docs`: change the contracts, not this file.
 
-Every table has `tenant_id` (String) and `date` (Date), by which it is partitioned, and then the columns below. A column
-that is not nullable rejects a row without it (`<column>_is_null`). Rows that break a *reject* rule are in
-`<domain>.quarantine.<table>`; those that break a *flag* or *warn* rule stay."""
+Beside the columns below, every table has `tenant_id` (String) and `date` (Date), by which it is partitioned. In silver,
+gold and platinum, a row without a value in a column that is not nullable is rejected (`<column>_is_null`). Rows that
+break a *reject* rule are in `<domain>.quarantine.<table>`; those that break a *flag* or *warn* rule stay."""
 
 
 def _ordered(tables: Iterable[Described]) -> list[Described]:

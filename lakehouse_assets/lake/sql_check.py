@@ -13,6 +13,7 @@ import difflib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -85,12 +86,18 @@ class _Parsed(NamedTuple):
     builtin: frozenset[str]
 
 
-def _parse(statement: str) -> _Parsed:
+@cache
+def _parser() -> DuckDBPyConnection:
     import duckdb
 
     # For an older storage version DuckDB leaves parts out of the tree that it would run all the same.
     config: dict[str, Any] = {"autoload_known_extensions": "false", "storage_compatibility_version": "latest"}
-    with duckdb.connect(":memory:", config=config) as parser:
+    return duckdb.connect(":memory:", config=config)
+
+
+def _parse(statement: str) -> _Parsed:
+    # A cursor is a connection of its own, so that threads can check at once.
+    with _parser().cursor() as parser:
         written = _value(parser, "SELECT json_serialize_sql(?)", statement)
         tree = json.loads(written)
         if tree["error"]:

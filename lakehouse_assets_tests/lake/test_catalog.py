@@ -14,9 +14,12 @@ from dagster_duckdb import DuckDBResource
 from lakehouse_assets.lake.catalog import catalog_tables, connect, duckdb_resource, extension_path, write_catalog
 from lakehouse_assets.lake.duckdb_secrets import CatalogError, access, duckdb_root
 from lakehouse_assets.lake.errors import LakeError
+from lakehouse_assets.lake.ledger import LEDGER, LEDGER_SCHEMA, partition_ledger, rows_of
 from lakehouse_assets.lake.names import TableName
+from lakehouse_assets.lake.storage import Lake
 from lakehouse_assets_tests.lake.sql_lake import (
     ASKING,
+    DATES,
     EMPTY,
     FEATURES,
     LEADS,
@@ -100,6 +103,16 @@ def test_a_tenants_connection_opens_its_own_files_only(own_lake: Path) -> None:
     remove_files(own_lake, "tenant_id=acme2/*")
     with connect(str(own_lake), [FEATURES], tenant=ASKING) as connection:
         assert connection.execute(COUNT).fetchall() == [(6, "acme-0", "acme-5")]
+
+
+def test_a_tenant_reads_its_part_of_the_ledger(tmp_path: Path) -> None:
+    ledger = partition_ledger(Lake(str(tmp_path)))
+    for tenant in (ASKING, "globex"):
+        entry = {**dict.fromkeys(LEDGER_SCHEMA), **LEADS._asdict(), "tenant_id": tenant, "date": DATES[0], "rows_in": 7}
+        ledger.replace(rows_of([entry], LEDGER_SCHEMA), drop={(tenant, LEADS): [DATES[0]]})
+    entries = f'SELECT tenant_id, domain, layer, "table", rows_in FROM {LEDGER}'
+    with connect(str(tmp_path), [LEDGER], tenant=ASKING) as connection:
+        assert connection.execute(entries).fetchall() == [("acme", *LEADS, 7)]
 
 
 @pytest.mark.parametrize("tenant", ["", "../globex", "acme' OR tenant_id = 'globex", "ACME", "acme/"])

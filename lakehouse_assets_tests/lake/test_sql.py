@@ -18,7 +18,17 @@ from lakehouse_assets.lake.catalog import connect
 from lakehouse_assets.lake.errors import LakeError
 from lakehouse_assets.lake.sql import answer, query, rows_as_json
 from lakehouse_assets.lake.sql_check import SqlError
-from lakehouse_assets_tests.lake.sql_lake import ASKING, FEATURES, LEADS, OTHERS, TABLES, build, remove_files, rows_of
+from lakehouse_assets_tests.lake.sql_lake import (
+    ASKING,
+    FEATURES,
+    LEADS,
+    NOT_BUILT,
+    OTHERS,
+    TABLES,
+    build,
+    remove_files,
+    rows_of,
+)
 
 type_of_ask = Callable[[str], pl.DataFrame]
 OTHERS_VALUE = re.compile("|".join([*OTHERS, r"\b100\d\b"]))
@@ -77,6 +87,12 @@ def test_one_select_of_any_form_is_answered(ask: type_of_ask, statement: str, ro
 def test_a_tenant_gets_all_of_its_rows_and_no_others(lake: Path, tenant: str) -> None:
     found = query(f"FROM {FEATURES} ORDER BY customer_id", root=str(lake), tables=TABLES, tenant=tenant)
     assert found.equals(rows_of(tenant))
+
+
+def test_all_tables_that_are_built_are_listed(lake: Path, ask: type_of_ask) -> None:
+    built = {tuple(name) for name in TABLES if name != NOT_BUILT}
+    for found in (ask("SHOW ALL TABLES"), query("SHOW ALL TABLES", root=str(lake), tables=TABLES, tenant=ASKING)):
+        assert set(found.select("database", "schema", "name").rows()) == built
 
 
 def test_without_a_tenant_all_rows_are_there(lake: Path) -> None:
