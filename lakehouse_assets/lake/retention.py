@@ -121,10 +121,11 @@ def drop(house: Lakehouse, found: Iterable[Due]) -> int:
         mark_dropped(house, groups)
         for (tenant, _), dates in groups.items():
             receipt = {"kind": "retention", "tenant_id": tenant, "dates": [day.isoformat() for day in dates]}
-            for stored in (name, name.quarantine):
-                if house.lake.files(stored, tenant_id=[tenant], date=dates).height:
-                    replaced = replacing(tenant_id=[tenant], date=dates)
-                    house.lake.commit(stored, [], replaces=replaced, receipt=receipt)
+            replaced = replacing(tenant_id=[tenant], date=dates)
+            if house.lake.files(name.quarantine, tenant_id=[tenant], date=dates).height:
+                house.lake.commit(name.quarantine, [], replaces=replaced, receipt=receipt)
+            # Also where all of them were empty: the receipt tells the ledger.
+            house.lake.commit(name, [], replaces=replaced, receipt=receipt)
             total += len(dates)
     return total
 
