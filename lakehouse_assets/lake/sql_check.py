@@ -90,7 +90,7 @@ class _Parsed(NamedTuple):
 def _parser() -> DuckDBPyConnection:
     import duckdb
 
-    # For an older storage version DuckDB leaves parts out of the tree that it would run all the same.
+    # By default the tree is one for older releases, which lacks what those cannot hold.
     config: dict[str, Any] = {"autoload_known_extensions": "false", "storage_compatibility_version": "latest"}
     return duckdb.connect(":memory:", config=config)
 

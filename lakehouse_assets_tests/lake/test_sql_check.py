@@ -255,9 +255,11 @@ PLACES = [
     "FROM (SUMMARIZE SELECT {})",
     "PIVOT (SELECT {} AS x) ON x IN (1) USING count(*)",
     "PIVOT t ON x IN (1) USING max({})",
+    "PIVOT t ON x IN (1, 1 + {}) USING count(*)",
     "PIVOT t ON x IN (1) USING count(*) FILTER ({})",
     "PIVOT t ON x IN (1) USING sum(x) GROUP BY x ORDER BY {}",
     "UNPIVOT (SELECT {} AS x) ON x",
+    "UNPIVOT t ON (x + {})",
     "SELECT * FROM t AT (VERSION => {})",
 ]
 
