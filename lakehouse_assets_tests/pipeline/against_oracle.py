@@ -59,7 +59,7 @@ class Comparison:
         """Fails with the first differences, and where so little was compared that it says nothing."""
         shown = "\n".join(self.differences[:20])
         assert not self.differences, f"{len(self.differences)} differences among {self.compared} rows:\n{shown}"
-        assert self.compared >= at_least
+        assert self.compared >= at_least, f"only {self.compared} rows were compared"
 
     def bronze(self, source: str, tenant: str, on: date) -> None:
         names = ["_source_file", "_row_number"]

@@ -81,7 +81,8 @@ def test_one_command_builds_what_the_contract_says(landing: Path, tmp_path: Path
     comparison = Comparison(tmp_path / "lake", Oracle(landing, START))
     for tenant in SPEC.tenants:
         comparison.everything(tenant, DAYS)
-    comparison.assert_equal(at_least=4 * SPEC.rows)
+    # Each record is compared in bronze and again in silver or quarantine; states and gold come on top.
+    comparison.assert_equal(at_least=2 * SPEC.rows)
 
 
 def test_landings_in_any_order_and_backfills_in_between_end_in_the_same_answers(landing: Path, tmp_path: Path) -> None:
