@@ -8,12 +8,14 @@ from pathlib import Path
 import lakehouse_assets
 from lakehouse_assets.cli.show import say, say_json
 from lakehouse_assets.cli.sql import tables_of
-from lakehouse_assets.house import open_house, tables
+from lakehouse_assets.house import domains, open_house, tables
 from lakehouse_assets.lake.catalog import write_catalog
 from lakehouse_assets.lake.column_lineage import column_lineage, type_of_lineage
+from lakehouse_assets.lake.dictionary import data_dictionary
 
 PACKAGE = Path(lakehouse_assets.__file__).parent
 LINEAGE = PACKAGE / "column_lineage.json"
+DICTIONARY = PACKAGE.parent / "docs" / "data_dictionary.md"
 
 
 def views(folder: Path, *, as_json: bool) -> None:
@@ -48,7 +50,9 @@ def docs(*, check: bool, as_json: bool) -> None:
 
 def generated() -> dict[Path, str]:
     """The files that follow from the declared tables, and what they should hold."""
-    return {LINEAGE: _by_line(column_lineage(tables()))}
+    declared = tables()
+    dictionary = data_dictionary(declared.values(), domains().values())
+    return {DICTIONARY: dictionary, LINEAGE: _by_line(column_lineage(declared))}
 
 
 def _by_line(lineage: dict[str, type_of_lineage]) -> str:

@@ -94,6 +94,7 @@ def retention(
         typer.Option(
             "--keep",
             envvar="LAKEHOUSE_RETENTION",
+            metavar="LAYER=TIME",
             help="<layer>=<number>y or d; repeatable; by default bronze=2y silver=5y gold=7y platinum=1y",
         ),
     ] = None,

@@ -13,17 +13,31 @@ import typer
 DATE = ["%Y-%m-%d"]
 
 Select = Annotated[
-    list[str] | None, typer.Option("--select", help="crm, crm/gold, crm/gold/customer_features, or an asset selection")
+    list[str] | None,
+    typer.Option("--select", metavar="TABLES", help="crm, crm/gold, crm/gold/customer_features, or an asset selection"),
 ]
-Tenants = Annotated[list[str] | None, typer.Option("--tenant", help="A tenant; repeatable; all when none is named")]
-OneTenant = Annotated[str | None, typer.Option("--tenant", help="Answer from this tenant's rows only")]
-From = Annotated[datetime | None, typer.Option("--from", formats=DATE, help="First date; the first landed by default")]
-To = Annotated[datetime | None, typer.Option("--to", formats=DATE, help="Last date; the last landed by default")]
+Tenants = Annotated[
+    list[str] | None, typer.Option("--tenant", metavar="NAME", help="A tenant; repeatable; all when none is named")
+]
+OneTenant = Annotated[str | None, typer.Option("--tenant", metavar="NAME", help="Answer from this tenant's rows only")]
+From = Annotated[
+    datetime | None,
+    typer.Option("--from", formats=DATE, metavar="DATE", help="First date; the first landed by default"),
+]
+To = Annotated[
+    datetime | None, typer.Option("--to", formats=DATE, metavar="DATE", help="Last date; the last landed by default")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be done")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking")]
-Rule = Annotated[str | None, typer.Option("--rule", help="Only rows that broke this rule, such as unparsable")]
+Rule = Annotated[
+    str | None, typer.Option("--rule", metavar="NAME", help="Only rows that broke this rule, such as unparsable")
+]
 QuarantineTables = Annotated[
     list[str] | None,
-    typer.Option("--table", help="crm/silver/leads_clean, crm.quarantine.leads_files, or a selection; repeatable"),
+    typer.Option(
+        "--table",
+        metavar="TABLES",
+        help="crm/silver/leads_clean, crm.quarantine.leads_files, or a selection; repeatable",
+    ),
 ]
