@@ -27,7 +27,7 @@ def attach_metadata(
     """Give each partition of the running step its own metadata, to be written with its materialization.
 
     What `context.add_asset_metadata(…, partition_key=…)` does, for all partitions in one pass: the public call
-    lists every partition of the run and copies all metadata so far, so that a thousand calls take 15 s.
+    lists every partition of the run and copies all metadata so far, so that a thousand calls take 13 s.
     `asset_key` is needed where the step has several assets. Call it before the step's result is yielded.
 
     Raises:
