@@ -297,3 +297,18 @@ def live_files(house: Lakehouse, name: TableName) -> dict[Partition, set[str]]:
     for path, tenant, on in house.lake.files(name).select("path", "tenant_id", "date").iter_rows():
         files.setdefault(Partition(tenant, on), set()).add(path)
     return files
+
+
+def versions(house: Lakehouse) -> dict[TableName, int]:
+    """The version of every table, quarantine and register."""
+    names = [*TABLES, *(name.quarantine for name in TABLES), house.ledger.name, house.files.name]
+    return {name: opened.version() for name in names if (opened := house.lake.open(name))}
+
+
+def numbers(partitions: Iterable[Partition], tenant: str = "acme") -> list[int]:
+    return sorted((on - START).days + 1 for who, on in partitions if who == tenant)
+
+
+def told(build: dict[TableName, set[Partition]], tenant: str = "acme") -> dict[TableName, list[int]]:
+    """The days, by number, of each table in a plan."""
+    return {name: days for name, found in build.items() if (days := numbers(found, tenant))}

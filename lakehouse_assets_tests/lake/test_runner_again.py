@@ -1,0 +1,137 @@
+"""A step that is repeated, copied or looked up: the same rows, and commits that say what they were made from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from lakehouse_assets.lake.partitions import Window
+from lakehouse_assets.lake.receipts import compare, from_receipts
+from lakehouse_assets.lake.runner import build
+from lakehouse_assets.lake.storage import RECEIPT
+from lakehouse_assets_tests.lake import toy
+from lakehouse_assets_tests.lake.toy import (
+    B_READINGS,
+    GAUGES,
+    LEVELS,
+    MEMORY,
+    READINGS,
+    S_GAUGES,
+    S_READINGS,
+    TABLES,
+    build_tables,
+    cells,
+    day,
+    gauge,
+    house_at,
+    land,
+    reading,
+    rows_of,
+    settle_plan,
+    versions,
+)
+
+
+@pytest.fixture
+def levels(tmp_path: Path) -> Path:
+    """A lake in which the levels of three days are built."""
+    land(tmp_path, "acme", GAUGES, day(1), "a.csv", [gauge(1), gauge(2)])
+    settle_plan(house_at(tmp_path), day(1), day(3))
+    return tmp_path
+
+
+def test_a_step_that_is_repeated_gives_the_same_rows(tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        land(tmp_path, "acme", READINGS, day(number), "a.csv", [reading(number, day(number))])
+    house = house_at(tmp_path)
+    settle_plan(house, day(1), day(3))
+    before = toy.contents(house)
+    for name in TABLES:
+        build_tables(house, [name], cells("acme", *map(day, (1, 2, 3))))
+    after = toy.contents(house)
+    assert after.keys() == before.keys()
+    assert all(after[name].equals(before[name]) for name in after)
+
+
+def test_a_receipt_says_what_was_built_from_what(levels: Path) -> None:
+    house = house_at(levels)
+    build(house, LEVELS, cells("acme", day(2), day(3)), "run-7")
+    opened = house.lake.open(LEVELS)
+    assert opened is not None
+    receipt = json.loads(opened.history(1)[0][RECEIPT])
+    assert (receipt["run_id"], receipt["tenant_id"]) == ("run-7", "acme")
+    assert receipt["code_version"] == TABLES[LEVELS].code_version
+    assert set(receipt["inputs"]) == {str(S_GAUGES), str(S_READINGS)}
+    assert receipt["inputs"][str(S_GAUGES)] == versions(house)[S_GAUGES]
+    rows = [dict(zip(receipt["columns"], partition, strict=True)) for partition in receipt["partitions"]]
+    assert [(row["date"], row["rows_in"], row["rows_written"]) for row in rows] == [
+        ("2025-01-02", 2, 2),
+        ("2025-01-03", 2, 2),
+    ]
+
+
+def test_the_ledger_is_what_the_receipts_say(tmp_path: Path) -> None:
+    house = house_at(tmp_path)
+    for number in (1, 2):
+        land(
+            tmp_path,
+            "acme",
+            READINGS,
+            day(number),
+            "a.csv",
+            [reading(number, day(number)), reading(7, day(1), level="x")],
+        )
+        land(tmp_path, "globex", GAUGES, day(number), "a.csv", [gauge(number)])
+        settle_plan(house, day(1), day(number), ("acme", "globex"))
+    told = from_receipts(house)
+    assert told.height == house.ledger.read().height > 0
+    found = compare(house, told)
+    assert found.is_empty
+    assert found.unproven.is_empty()
+
+
+def test_the_quarantine_version_in_a_receipt_holds_the_rows_set_aside(tmp_path: Path) -> None:
+    land(tmp_path, "acme", READINGS, day(1), "a.csv", [reading(1, day(1), level=-99), reading(2, day(1))])
+    house = house_at(tmp_path)
+    report = build_tables(house, [B_READINGS, S_READINGS], cells("acme", day(1)))[S_READINGS]
+    (chunk,) = report.chunks
+    place = house.lake.uri(S_READINGS.quarantine)
+    assert pl.read_delta(place, version=chunk.quarantine_version).height == 1
+    assert pl.read_delta(place, version=0).is_empty()
+
+
+def test_a_quarantine_is_emptied_when_nothing_is_rejected_any_more(tmp_path: Path) -> None:
+    path = land(tmp_path, "acme", READINGS, day(1), "a.csv", [reading(1, day(1), level=-99)])
+    house = house_at(tmp_path)
+    settle_plan(house, day(1), day(1))
+    assert rows_of(house, S_READINGS.quarantine).height == 1
+    path.unlink()
+    land(tmp_path, "acme", READINGS, day(1), "b.csv", [reading(1, day(1), level=9)])
+    settle_plan(house, day(1), day(1))
+    assert rows_of(house, S_READINGS.quarantine).is_empty()
+    assert rows_of(house, S_READINGS)["level"].to_list() == [9.0]
+
+
+def test_a_date_with_the_inputs_of_another_is_copied_and_not_computed(tmp_path: Path) -> None:
+    land(tmp_path, "acme", GAUGES, day(1), "a.csv", [gauge(1), gauge(2)])
+    settle_plan(house_at(tmp_path), day(1), day(36))
+    house = house_at(tmp_path)
+    counted = dict(rows_of(house, MEMORY).select("date", "gauges").iter_rows())
+    assert [counted[day(n)] for n in (1, 35, 36)] == [0, 0, 2]
+
+    def platinum_memory(silver_gauges: pl.LazyFrame, window: Window) -> pl.LazyFrame:
+        return pl.LazyFrame({"date": window.dates(), "gauges": -1}, schema={"date": pl.Date, "gauges": pl.Int64})
+
+    marked = house_at(
+        tmp_path, tables=toy.with_function(MEMORY, platinum_memory, code_version=TABLES[MEMORY].code_version)
+    )
+    build_tables(house, [S_GAUGES], cells("acme", day(37)))
+    build_tables(marked, [MEMORY], cells("acme", day(20), day(37)))
+    assert rows_of(house, MEMORY, on=day(20))["gauges"].to_list() == [0]
+    assert rows_of(house, MEMORY, on=day(37))["gauges"].to_list() == [2]
+    newer = house_at(tmp_path, tables=toy.with_function(MEMORY, platinum_memory))
+    build_tables(newer, [MEMORY], cells("acme", day(20)))
+    assert rows_of(house, MEMORY, on=day(20))["gauges"].to_list() == [-1], "other code computes"
