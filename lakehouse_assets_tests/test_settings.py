@@ -1,0 +1,116 @@
+"""Settings: the environment as typed values, and nothing read at import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from lakehouse_assets.lake.errors import LakeError
+from lakehouse_assets.settings import Settings
+
+AWS = {"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "key"}
+
+
+def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
+    settings = Settings.from_environment({})
+    assert Path(settings.landing).parts[-2:] == ("data", "landing")
+    assert Path(settings.root).parts[-2:] == ("data", "lake")
+    assert settings.start_date == date(2024, 1, 1)
+    assert settings.alert_webhook is None
+
+
+def test_every_setting_is_read_from_its_name() -> None:
+    settings = Settings.from_environment(
+        {
+            "LAKEHOUSE_LANDING": "/in",
+            "LAKEHOUSE_ROOT": "/out",
+            "LAKEHOUSE_START_DATE": "2025-03-01",
+            "LAKEHOUSE_CHUNK_BYTES": "1024",
+            "LAKEHOUSE_ALERT_WEBHOOK": "https://example.org/hook",
+        }
+    )
+    assert (settings.landing, settings.root) == ("/in", "/out")
+    assert (settings.start_date, settings.chunk_bytes) == (date(2025, 3, 1), 1024)
+    assert settings.alert_webhook == "https://example.org/hook"
+
+
+def test_a_name_that_is_set_to_nothing_keeps_its_default() -> None:
+    empty = dict.fromkeys(("LAKEHOUSE_LANDING", "LAKEHOUSE_ROOT", "LAKEHOUSE_START_DATE", "LAKEHOUSE_CHUNK_BYTES"), "")
+    assert Settings.from_environment(empty) == Settings.from_environment({})
+
+
+def test_the_environment_of_the_process_is_read_when_none_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_START_DATE", "2025-03-01")
+    assert Settings.from_environment().start_date == date(2025, 3, 1)
+
+
+def test_a_relative_folder_is_one_of_the_folder_that_it_was_named_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = Settings.from_environment({"LAKEHOUSE_LANDING": "in", "LAKEHOUSE_ROOT": "~/lake"})
+    monkeypatch.chdir("/")
+    assert settings.landing == str(tmp_path / "in")
+    assert settings.root == str(Path("~/lake").expanduser())
+
+
+@pytest.mark.parametrize("place", ["s3://bucket/lake", "abfss://lake@account.dfs.core.windows.net/lake"])
+def test_an_object_store_is_taken_as_it_is_with_its_options(place: str) -> None:
+    settings = Settings.from_environment({"LAKEHOUSE_ROOT": place, **AWS, "AZURE_EMPTY": "", "PATH": "/bin"})
+    assert settings.root == place
+    assert settings.is_remote
+    assert settings.storage_options == {"aws_region": "eu-central-1", "aws_access_key_id": "key"}
+
+
+def test_a_landing_zone_in_an_object_store_has_its_options_beside_a_lake_on_disk() -> None:
+    settings = Settings.from_environment({"LAKEHOUSE_LANDING": "s3://bucket/landing", **AWS})
+    assert not settings.is_remote
+    assert settings.storage_options
+
+
+def test_credentials_are_left_alone_where_all_is_on_disk() -> None:
+    assert Settings.from_environment(AWS).storage_options == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LAKEHOUSE_START_DATE", "soon"),
+        ("LAKEHOUSE_START_DATE", "2025-02-30"),
+        ("LAKEHOUSE_CHUNK_BYTES", "0"),
+        ("LAKEHOUSE_CHUNK_BYTES", "-1"),
+        ("LAKEHOUSE_CHUNK_BYTES", "many"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises((ValidationError, LakeError), match=f"(?i){name.removeprefix('LAKEHOUSE_')}"):
+        Settings.from_environment({name: value})
+
+
+def test_settings_do_not_change_under_a_run() -> None:
+    with pytest.raises(ValidationError):
+        Settings.from_environment({}).root = "elsewhere"
+
+
+def test_the_definitions_load_with_an_empty_environment(tmp_path: Path) -> None:
+    """Without a home, a landing zone or a lake, from any folder, and without making one."""
+    root = Path(__file__).parents[1]
+    script = (
+        "from lakehouse_assets.definitions import defs\n"
+        "print(len(list(defs.resolve_asset_graph().get_all_asset_keys())))"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(root)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(told.stdout) > 10
+    assert list(tmp_path.iterdir()) == []
