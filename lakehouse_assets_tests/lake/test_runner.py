@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
@@ -177,12 +178,19 @@ READ: dict[str, pl.Expr] = {"readings": pl.lit(1, pl.Int64), "highest": pl.lit(1
 DATED = [pl.col("date"), pl.col("gauge_id")]
 
 
-@pytest.fixture
-def levels(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def levels_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake in which the levels of three days are built."""
-    land(tmp_path, "acme", GAUGES, day(1), "a.csv", [gauge(1), gauge(2)])
-    settle_plan(house_at(tmp_path), day(1), day(3))
-    return tmp_path
+    root = tmp_path_factory.mktemp("levels")
+    land(root, "acme", GAUGES, day(1), "a.csv", [gauge(1), gauge(2)])
+    settle_plan(house_at(root), day(1), day(3))
+    return root
+
+
+@pytest.fixture
+def levels(levels_once: Path, tmp_path: Path) -> Path:
+    """A copy of it, to change."""
+    return Path(shutil.copytree(levels_once, tmp_path / "levels"))
 
 
 @pytest.mark.parametrize(

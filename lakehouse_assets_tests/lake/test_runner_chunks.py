@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,22 +69,33 @@ def test_a_failing_tenant_leaves_the_others_written(tmp_path: Path) -> None:
     assert sorted(rows_of(house, S_READINGS)["tenant_id"]) == ["acme", "zeta"]
 
 
+def land_first(root: Path) -> None:
+    land(root, "acme", READINGS, day(1), "a.csv", [reading(1, day(1)), reading(2, day(1), level=-99)])
+
+
+def land_second(root: Path) -> None:
+    land(root, "acme", READINGS, day(1), "b.csv", [reading(3, day(1), gauge=2), reading(4, day(1), level=-98)])
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
+    """What a lake holds that no one has killed."""
+    root = tmp_path_factory.mktemp("undisturbed")
+    land_first(root)
+    land_second(root)
+    settle_plan(house_at(root), day(1), day(1))
+    return toy.contents(house_at(root))
+
+
 @pytest.mark.parametrize("after", range(4))
 def test_a_step_that_dies_at_any_commit_is_made_good_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: dict[str, pl.DataFrame], after: int
 ) -> None:
     """Quarantine, table, file register, ledger: whichever is the first not to be written."""
-    land(tmp_path / "one", "acme", READINGS, day(1), "a.csv", [reading(1, day(1)), reading(2, day(1), level=-99)])
-    house = house_at(tmp_path / "one")
+    land_first(tmp_path)
+    house = house_at(tmp_path)
     build_tables(house, [B_READINGS, S_READINGS], cells("acme", day(1)))
-    land(
-        tmp_path / "one",
-        "acme",
-        READINGS,
-        day(1),
-        "b.csv",
-        [reading(3, day(1), gauge=2), reading(4, day(1), level=-98)],
-    )
+    land_second(tmp_path)
     commit_on, left = Lake.commit_on, after
 
     def failing(self: Lake, *arguments: Any) -> int:
@@ -98,20 +110,9 @@ def test_a_step_that_dies_at_any_commit_is_made_good_by_the_next(
         reports = [build(house, name, cells("acme", day(1)), "dies") for name in (B_READINGS, S_READINGS)]
     assert any("the disk is full" in why for report in reports for why in report.failed.values())
     settle_plan(house, day(1), day(1))
-    land(tmp_path / "other", "acme", READINGS, day(1), "a.csv", [reading(1, day(1)), reading(2, day(1), level=-99)])
-    land(
-        tmp_path / "other",
-        "acme",
-        READINGS,
-        day(1),
-        "b.csv",
-        [reading(3, day(1), gauge=2), reading(4, day(1), level=-98)],
-    )
-    other = house_at(tmp_path / "other")
-    settle_plan(other, day(1), day(1))
-    one, two = toy.contents(house), toy.contents(other)
-    assert one.keys() == two.keys()
-    assert all(one[name].equals(two[name]) for name in one)
+    found = toy.contents(house)
+    assert found.keys() == undisturbed.keys()
+    assert all(found[name].equals(undisturbed[name]) for name in found)
 
 
 @settings(max_examples=40)
@@ -172,7 +173,7 @@ def test_states_weigh_what_all_landings_up_to_them_do(tmp_path: Path) -> None:
 
 def test_rows_are_the_same_however_the_step_is_cut(tmp_path: Path) -> None:
     for root in (tmp_path / "one", tmp_path / "many"):
-        for number in (1, 2, 3, 5):
+        for number in (1, 3):
             land(root, "acme", GAUGES, day(number), "a.csv", [gauge(number), gauge(1, f"owner {number}")])
             land(
                 root,
@@ -184,7 +185,7 @@ def test_rows_are_the_same_however_the_step_is_cut(tmp_path: Path) -> None:
             )
     one, many = house_at(tmp_path / "one"), house_at(tmp_path / "many", chunk_bytes=1)
     for house in (one, many):
-        settle_plan(house, day(1), day(6))
+        settle_plan(house, day(1), day(3))
     left, right = toy.contents(one), toy.contents(many)
     assert left.keys() == right.keys()
     assert all(left[name].equals(right[name]) for name in left)
