@@ -85,7 +85,7 @@ WRITES = st.lists(
 )
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(WRITES)
 def test_a_write_replaces_its_partitions_and_leaves_the_files_of_all_others(
     writes: list[tuple[int, str, dict[date, list[int]]]],
