@@ -219,6 +219,11 @@ def test_an_upstream_partition_that_was_built_and_lost_its_file_is_required(root
     assert told(plan(house_at(root), LEVELS, first=4, last=4).build) == {B_READINGS: [2], S_READINGS: [2], LEVELS: [4]}
 
 
+def test_readings_of_tomorrow_are_found_in_what_landed_today(tmp_path: Path) -> None:
+    land(tmp_path, "acme", READINGS, day(2), "a.csv", [reading(1, day(3))])
+    assert told(plan(house_at(tmp_path), S_READINGS, first=3, last=3).build) == {B_READINGS: [2], S_READINGS: [3]}
+
+
 def test_dates_without_anything_between_required_ones_go_along(tmp_path: Path) -> None:
     """So that one run covers the stretch; none goes along before the first or after the last."""
     land(tmp_path, "acme", READINGS, day(4), "a.csv", [reading(1, day(2)), reading(2, day(4))])

@@ -8,12 +8,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from lakehouse_assets.lake.partitions import Window
+from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.lake.partitions import Partition, Window
 from lakehouse_assets.lake.receipts import compare, from_receipts
 from lakehouse_assets.lake.runner import build
 from lakehouse_assets.lake.storage import RECEIPT
 from lakehouse_assets_tests.lake import toy
 from lakehouse_assets_tests.lake.toy import (
+    B_GAUGES,
     B_READINGS,
     GAUGES,
     LEVELS,
@@ -28,6 +30,7 @@ from lakehouse_assets_tests.lake.toy import (
     gauge,
     house_at,
     land,
+    live_files,
     reading,
     rows_of,
     settle_plan,
@@ -135,3 +138,42 @@ def test_a_date_with_the_inputs_of_another_is_copied_and_not_computed(tmp_path: 
     newer = house_at(tmp_path, tables=toy.with_function(MEMORY, platinum_memory))
     build_tables(newer, [MEMORY], cells("acme", day(20)))
     assert rows_of(house, MEMORY, on=day(20))["gauges"].to_list() == [-1], "other code computes"
+
+
+# Starting from a snapshot
+
+
+def owners(house: Lakehouse, number: int) -> dict[str, str]:
+    return dict(rows_of(house, S_GAUGES, on=day(number)).select("gauge_id", "owner").iter_rows())
+
+
+def test_states_start_from_a_snapshot_that_the_ledger_vouches_for(tmp_path: Path) -> None:
+    """What the snapshot holds is not read from bronze again."""
+    for number in (1, 3):
+        land(tmp_path, "acme", GAUGES, day(number), "a.csv", [gauge(number)])
+    house = house_at(tmp_path)
+    build_tables(house, [B_GAUGES, S_GAUGES], cells("acme", *map(day, (1, 2, 3))))
+    for file in live_files(house, B_GAUGES)[Partition("acme", day(1))]:
+        (tmp_path / "lake" / B_GAUGES.path / file).unlink()
+    build_tables(house, [S_GAUGES], cells("acme", day(3), day(4)))
+    assert owners(house, 4) == {"g1": "Ada", "g3": "Ada"}
+
+
+@pytest.mark.parametrize("code", [None, "anew"], ids=["a late landing", "changed code"])
+def test_a_stale_snapshot_is_no_base(tmp_path: Path, code: str | None) -> None:
+    land(tmp_path, "acme", GAUGES, day(1), "a.csv", [gauge(1), gauge(2)])
+    house = house_at(tmp_path)
+    build_tables(house, [B_GAUGES, S_GAUGES], cells("acme", *map(day, (1, 2, 3))))
+    if code is None:
+        land(tmp_path, "acme", GAUGES, day(1), "b.csv", [gauge(2, "Bob")])
+        build_tables(house, [B_GAUGES], cells("acme", day(1)))
+    else:
+
+        def silver_gauges(bronze_gauges: pl.LazyFrame) -> pl.LazyFrame:
+            renamed = pl.when(pl.col("gauge_id") == "g2").then(pl.lit("Bob")).otherwise("owner").alias("owner")
+            return toy.silver_gauges(bronze_gauges).with_columns(renamed)
+
+        house = house_at(tmp_path, tables=toy.with_function(S_GAUGES, silver_gauges, code_version=code))
+    build_tables(house, [S_GAUGES], cells("acme", day(3)))
+    assert owners(house, 3) == {"g1": "Ada", "g2": "Bob"}
+    assert owners(house, 2) == {"g1": "Ada", "g2": "Ada"}, "not asked for"

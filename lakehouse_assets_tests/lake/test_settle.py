@@ -224,6 +224,15 @@ def test_a_version_that_changes_nothing_leaves_the_row_that_was_there() -> None:
     assert states[day(2)] == {rows[0]}
 
 
+def test_a_delete_that_its_own_day_takes_back_is_not_carried_past_a_snapshot() -> None:
+    """The row of the first day stays, though it landed before the delete."""
+    rows = [version(1, 7, on=1), version(2, 7, on=2, deleted=True), version(3, 7, on=2), version(4, 9, on=4)]
+    at_once = settled(rows, day(1), day(3), versioned=False)
+    assert at_once[day(2)] == {rows[0]}
+    later = settled([], day(3), day(3), versioned=False, base=at_once[day(2)], deletes=[rows[1]])
+    assert later == {day(3): {rows[0]}}
+
+
 class Event(NamedTuple):
     """A valid row of an event source, as EVENTS has it."""
 
