@@ -82,17 +82,19 @@ def backfill(
     result, before = BackfillResult(), None
     while True:
         plan = make_plan(house, selected, tenants, first, last, only_registered=True, rebuild=rebuild)
-        rebuild = False
         pending = without_blocked(house, plan.build, result.failed)
-        if pending == before or not any(pending.values()):
+        state = (pending, plan.new_files)
+        if state == before or not any(pending.values()):
             result.not_built = {name: plan.build[name] - result.failed.get(name, set()) for name in plan.build}
             return result
-        before = pending
+        before = state
         order = register_tenants(instance, {p.tenant_id for partitions in pending.values() for p in partitions})
         runs = list(runs_of(pending, order))
-        if plan.new_files and len(runs) > 1:
-            bronze = {name: partitions for name, partitions in pending.items() if name.layer == "bronze"}
-            runs = list(runs_of(bronze, order)) or runs
+        bronze = {name: partitions for name, partitions in pending.items() if name.layer == "bronze" and partitions}
+        if plan.new_files and bronze and len(runs) > 1:
+            runs = list(runs_of(bronze, order))
+        else:
+            rebuild = False
         for tables, rectangle in runs:
             _run(tables, rectangle, instance, result)
             if progress:

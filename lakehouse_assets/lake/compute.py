@@ -154,7 +154,7 @@ def _latest_snapshot(chunk: Chunk) -> date | None:
     entries = chunk.built(chunk.table.name)
     for day in sorted((d for d in entries if d < chunk.window.first), reverse=True):
         entry = entries[day]
-        if entry.code_version != chunk.table.code_version:
+        if entry.is_dropped or entry.code_version != chunk.table.code_version:
             continue
         if entry.input_fingerprint == chunk.fingerprints.of(chunk.table, day).hex():
             return day
@@ -202,7 +202,7 @@ def carried_forward(chunk: Chunk, day: date) -> date | None:
     """A date of the same tenant that was built from the same inputs by the same code."""
     wanted = chunk.fingerprints.of(chunk.table, day).hex()
     for built, entry in chunk.built(chunk.table.name).items():
-        if built != day and entry.input_fingerprint == wanted and entry.code_version == chunk.table.code_version:
+        if built != day and entry == Entry(wanted, chunk.table.code_version):
             return built
     return None
 

@@ -48,7 +48,7 @@ BOOKKEEPING = {
     "quality_score": "Rows that broke no reject rule ÷ rows judged",
     "input_fingerprint": "Digest of the content that the partition was built from",
     "code_version": "Digest of the code that built it",
-    "table_version": "Delta version of the commit",
+    "table_version": "Delta version of the commit; null once retention has dropped the rows",
     "built_at": "When it was built",
     "path": "File, below the landing root",
     "size_bytes": "Size of the file",

@@ -84,10 +84,14 @@ class LandedFile(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What the ledger says of one partition, as far as planning needs it."""
+    """What the ledger says of one partition, as far as planning needs it.
+
+    `is_dropped` says that retention took its rows out: what was built from it stands, and it vouches for nothing new.
+    """
 
     input_fingerprint: str
     code_version: str
+    is_dropped: bool = False
 
     @property
     def digest(self) -> bytes:
@@ -197,9 +201,10 @@ def entries(rows: pl.DataFrame) -> dict[tuple[TableName, str], dict[date, Entry]
     """Ledger rows by table and tenant, then by date."""
     found: dict[tuple[TableName, str], dict[date, Entry]] = {}
     columns = ("domain", "layer", "table", "tenant_id", "date", "input_fingerprint", "code_version")
-    for domain, layer, table, tenant, day, fingerprint, version in rows.select(columns).iter_rows():
+    dropped = pl.col("table_version").is_null()
+    for domain, layer, table, tenant, day, fingerprint, version, gone in rows.select(*columns, dropped).iter_rows():
         key = (TableName(domain, layer, table), tenant)
-        found.setdefault(key, {})[day] = Entry(fingerprint, version)
+        found.setdefault(key, {})[day] = Entry(fingerprint, version, gone)
     return found
 
 

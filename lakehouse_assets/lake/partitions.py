@@ -100,7 +100,8 @@ class MaturedMonthEnds:
         return self.dates(last, start) if first <= last else []
 
     def __str__(self) -> str:
-        return f"month ends {self.horizon} days old, each with {self.history} days"
+        read = f"each with the {self.history} days up to it" if self.history > 1 else f"each as of then and {self.horizon} days on"
+        return f"month ends at least {self.horizon} days old, {read}"
 
 
 type_of_window = SameDate | Trailing | MaturedMonthEnds

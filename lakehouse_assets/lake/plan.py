@@ -197,15 +197,28 @@ class _TenantPlan:
 
     def _is_stale(self, name: TableName, day: date) -> bool:
         entry = self.built[name].get(day)
+        if entry is not None and entry.is_dropped:
+            return False
         if entry is None or entry.code_version != self.house.table(name).code_version:
             return True
         return entry.input_fingerprint != self.expected[name].get(day, EMPTY).hex()
 
     def _is_missing(self, name: TableName, day: date) -> bool:
-        """Whether a reader must wait for the partition: it is stale, and there is or was something in it."""
+        """Whether a reader must wait for the partition: it is stale or dropped, and there is or was something in it."""
         if day not in self.built[name] and self.expected[name].get(day, EMPTY) == EMPTY:
             return False
-        return self._is_stale(name, day)
+        return self._is_stale(name, day) or self._is_dropped(name, day)
+
+    def _is_dropped(self, name: TableName, day: date) -> bool:
+        entry = self.built[name].get(day)
+        return entry is not None and entry.is_dropped
+
+    def _snapshot_before(self, name: TableName, first: date) -> date:
+        """The newest state that a build from `first` on starts from; before all dates where there is none."""
+        kept = (
+            d for d in self.built[name] if d < first and not self._is_stale(name, d) and not self._is_dropped(name, d)
+        )
+        return max(kept, default=date.min)
 
     def _require_inputs(self, table: Table) -> None:
         wanted = sorted(p.date for p in self.plan.build[table.name] if p.tenant_id == self.tenant)
@@ -239,7 +252,8 @@ class _TenantPlan:
     def _bronze_dates(self, table: Table, bronze: TableName, first: date, last: date) -> Iterable[date]:
         landed = {file.date for file in self.landed[bronze]} | set(self.built[bronze])
         if table.kind == "entity":
-            return [day for day in landed if day <= last]
+            base = self._snapshot_before(table.name, first)
+            return [day for day in landed if day <= last and not (day <= base and self._is_dropped(bronze, day))]
         return [day for day in landed if day >= date.fromordinal(first.toordinal() - 1)]
 
 

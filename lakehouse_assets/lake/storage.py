@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import polars as pl
@@ -24,9 +25,16 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction
 
 from lakehouse_assets.lake.errors import LostRaceError, StorageError
+from lakehouse_assets.lake.landing_root import open_store
 from lakehouse_assets.lake.names import TableName
 
 RECEIPT = "lakehouse"
+CONFIGURATION: dict[str, str | None] = {
+    "delta.checkpointInterval": "50",
+    "delta.dataSkippingNumIndexedCols": "0",
+    # Commits carry receipts, from which the ledger can be written anew.
+    "delta.enableExpiredLogCleanup": "false",
+}
 PARTITION_COLUMNS = ("tenant_id", "date")
 PARTITION_SCHEMA: dict[str, pl.DataType] = {"tenant_id": pl.String(), "date": pl.Date()}
 COMMIT_ATTEMPTS = 100
@@ -124,7 +132,7 @@ class Lake:
                     mode="ignore",
                     partition_by=list(partition_by),
                     storage_options=dict(self.options),
-                    configuration={"delta.checkpointInterval": "50", "delta.dataSkippingNumIndexedCols": "0"},
+                    configuration=CONFIGURATION,
                 ),
             )
             opened = self.open(name)
@@ -316,10 +324,6 @@ def _statistics(row: Mapping[str, Any], bounded: Sequence[str]) -> dict[str, Any
 
 def _sizes(sink: Sink) -> dict[str, int]:
     if "://" not in sink.uri:
-        from pathlib import Path
-
         return {path: (Path(sink.uri) / path).stat().st_size for path in sink.paths}
-    from obstore.store import from_url
-
-    store = from_url(sink.uri, config=cast("Any", dict(sink.options) or None))
+    store = open_store(sink.uri, sink.options)
     return {path: int(store.head(path)["size"]) for path in sink.paths}

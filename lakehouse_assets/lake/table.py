@@ -22,6 +22,7 @@ from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import SAME_DATE, SameDate, type_of_window
 from lakehouse_assets.lake.source import Source
 
+NULLABLE_TRACE = ("_op", "_extra", "_business_date")
 # Raise it when the framework itself changes what it makes of the same inputs: everything built becomes stale.
 FRAMEWORK_VERSION = 1
 MAX_REJECT_SHARE = 0.2
@@ -130,6 +131,9 @@ def declared_tables() -> dict[TableName, Table]:
 def _declare(table: Table) -> Table:
     if table.name in _registry and _registry[table.name].function is not table.function:
         raise ContractError(f"{table.name} is declared twice")
+    for other in _registry:
+        if other != table.name and other.quarantine == table.name.quarantine:
+            raise ContractError(f"{table.name} and {other} would share the quarantine {other.quarantine}: rename one")
     _registry[table.name] = table
     return table
 
@@ -151,7 +155,7 @@ def declare_bronze(source: Source) -> Table:
             dtype,
             source.columns.get(name) or trace[name],
             None,
-            nullable=not name.startswith("_") or name in source.columns,
+            nullable=name in NULLABLE_TRACE or not name.startswith("_"),
             is_key=False,
         )
         for name, dtype in source.bronze_schema.items()

@@ -92,6 +92,16 @@ def test_rules_are_counted_for_every_partition(tmp_path: Path) -> None:
     assert report.rules["unknown_gauge"] == 2
 
 
+def test_only_the_rows_of_the_dates_asked_for_are_judged(tmp_path: Path) -> None:
+    land(
+        tmp_path, "acme", READINGS, day(2), "a.csv", [reading(1, day(1), level=-99), reading(2, day(2)), reading(3, "")]
+    )
+    house = house_at(tmp_path)
+    build_tables(house, [B_READINGS, S_READINGS], cells("acme", day(2)))
+    assert figures(house, S_READINGS) == {day(2): (2, 1, 1, 0, 0, 1)}
+    assert rows_of(house, S_READINGS.quarantine)["rules"].to_list() == [["is_null"]]
+
+
 @pytest.mark.parametrize(
     ("counts", "reconciled"),
     [

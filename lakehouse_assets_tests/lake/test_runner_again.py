@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition, Window
 from lakehouse_assets.lake.receipts import compare, from_receipts
+from lakehouse_assets.lake.retention import DEFAULT_KEEP, Keep, drop, due
 from lakehouse_assets.lake.runner import build
 from lakehouse_assets.lake.storage import RECEIPT
 from lakehouse_assets_tests.lake import toy
@@ -177,3 +180,28 @@ def test_a_stale_snapshot_is_no_base(tmp_path: Path, code: str | None) -> None:
     build_tables(house, [S_GAUGES], cells("acme", day(3)))
     assert owners(house, 3) == {"g1": "Ada", "g2": "Bob"}
     assert owners(house, 2) == {"g1": "Ada", "g2": "Ada"}, "not asked for"
+
+
+def dropped(house: Lakehouse, name: TableName, today: date) -> None:
+    """Let retention take the rows from before yesterday out."""
+    drop(house, due(house, keep={**DEFAULT_KEEP, name.layer: Keep(1, "d")}, today=today, tables=[name]))
+
+
+def test_a_snapshot_whose_rows_retention_dropped_is_no_base(tmp_path: Path) -> None:
+    land(tmp_path, "acme", GAUGES, day(1), "a.csv", [gauge(1), gauge(2)])
+    house = house_at(tmp_path)
+    build_tables(house, [B_GAUGES, S_GAUGES], cells("acme", *map(day, (1, 2, 3))))
+    dropped(house, S_GAUGES, day(3))
+    assert rows_of(house, S_GAUGES, on=day(1)).is_empty()
+    land(tmp_path, "acme", GAUGES, day(2), "late.csv", [gauge(3)])
+    build_tables(house, [B_GAUGES, S_GAUGES], cells("acme", day(2)))
+    assert sorted(owners(house, 2)) == ["g1", "g2", "g3"]
+
+
+def test_a_partition_whose_rows_retention_dropped_is_not_copied(tmp_path: Path) -> None:
+    house = house_at(tmp_path)
+    build_tables(house, [MEMORY], cells("acme", day(1)))
+    dropped(house, MEMORY, day(3))
+    assert rows_of(house, MEMORY).is_empty()
+    build_tables(house, [MEMORY], cells("acme", day(2)))
+    assert rows_of(house, MEMORY)["gauges"].to_list() == [0]

@@ -18,7 +18,16 @@ from lakehouse_assets.lake.runner import build
 from lakehouse_assets.lake.storage import Lake
 
 START = date(2026, 1, 1)
-CUSTOMERS = ("customer_id", "customer_name", "industry", "employee_count", "annual_revenue", "email", "phone", "created_date")
+CUSTOMERS = (
+    "customer_id",
+    "customer_name",
+    "industry",
+    "employee_count",
+    "annual_revenue",
+    "email",
+    "phone",
+    "created_date",
+)
 LEADS = (
     "lead_id", "customer_id", "product_id", "source", "status", "deal_value", "owner", "created_date", "closed_date", "updated_at"
 )  # fmt: skip
@@ -32,7 +41,14 @@ VOLATILE = {"run_id", "quarantined_at", "built_at", "table_version"}
 
 
 def land(
-    root: Path, tenant: str, source: str, day: date, name: str, rows: Sequence[Mapping[str, object]], *, operation: bool = False
+    root: Path,
+    tenant: str,
+    source: str,
+    day: date,
+    name: str,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    operation: bool = False,
 ) -> Path:
     """Write a CSV file into the landing zone; its modification time is fixed, so that lakes can be compared."""
     folder = root / tenant / "crm" / source / day.isoformat()

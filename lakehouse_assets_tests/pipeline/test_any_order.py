@@ -50,7 +50,9 @@ def rows_of(draw: st.DrawFn, source: str, day: date) -> list[dict[str, object]]:
         else:
             happened = draw(st.sampled_from([day, day - timedelta(days=2), day + timedelta(days=1), date(2020, 1, 1)]))
             row = {"interaction_id": f"i{draw(st.integers(1, 9))}", "customer_id": f"c{draw(IDS)}", "channel": "Call"}
-            row["interaction_at"] = draw(st.sampled_from([f"{happened} 10:00:00", f"{happened}T23:30:00-02:00", "soon"]))
+            row["interaction_at"] = draw(
+                st.sampled_from([f"{happened} 10:00:00", f"{happened}T23:30:00-02:00", "soon"])
+            )
             row["outcome"] = draw(st.sampled_from(["positive", "negative", ""]))
         if source != "interactions":
             row["_op"] = draw(st.sampled_from(["", "", "delete"]))

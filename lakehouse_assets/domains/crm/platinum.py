@@ -32,7 +32,9 @@ class ConversionModel(Contract):
         dtype_kwargs={"fields": dict(METRICS.to_schema())},
     )
     verdict: str = column("Why the candidate was promoted or not")
-    features: pl.List = column("Names of the features, in the order of the coefficients", dtype_kwargs={"inner": pl.String()})
+    features: pl.List = column(
+        "Names of the features, in the order of the coefficients", dtype_kwargs={"inner": pl.String()}
+    )
     artefact: pl.Binary = column("The model: JSON, or UBJ for XGBoost")
 
 

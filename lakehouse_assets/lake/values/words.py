@@ -65,7 +65,7 @@ def lower_text(column: str | pl.Expr) -> pl.Expr:
 
 
 def code(column: str | pl.Expr) -> pl.Expr:
-    """A code: lower case, each run of other characters than letters and digits one `_`, none at the edges."""
+    """A code: lower case, each run of other characters than letters and digits one `_`."""
 
     def coded(values: pl.Series) -> pl.Series:
         # Codes repeat, and telling the distinct ones is far cheaper than spelling them all.
@@ -76,7 +76,7 @@ def code(column: str | pl.Expr) -> pl.Expr:
 
     def spelled(values: pl.Series) -> pl.Series:
         lower = tidy(values).str.to_lowercase()
-        return _emptied(lower.str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_"))
+        return lower.str.replace_all(r"[^\p{L}\p{N}]+", "_")
 
     return by_batch(column, coded, pl.String())
 

@@ -34,7 +34,7 @@ def is_letter_or_digit(character: str) -> bool:
 
 def code_of(value: str | None) -> str | None:
     spelled = "".join(c if is_letter_or_digit(c) else "_" for c in (text_of(value) or "").lower())
-    return re.sub("_+", "_", spelled).strip("_") or None
+    return re.sub("_+", "_", spelled) or None
 
 
 def name_of(value: str | None) -> str | None:
