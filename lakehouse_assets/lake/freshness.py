@@ -28,7 +28,11 @@ class Staleness(NamedTuple):
 def newest_dates(house: Lakehouse, tenants: Collection[str]) -> dict[tuple[TableName, str], date]:
     """The newest date built of each table and tenant."""
     ledger = house.ledger.read(tenants=tenants)
-    newest = ledger.filter(pl.col("table_version").is_not_null()).group_by("domain", "layer", "table", "tenant_id").agg(pl.col("date").max())
+    newest = (
+        ledger.filter(pl.col("table_version").is_not_null())
+        .group_by("domain", "layer", "table", "tenant_id")
+        .agg(pl.col("date").max())
+    )
     return {(TableName(*row[:3]), row[3]): row[4] for row in newest.iter_rows()}
 
 

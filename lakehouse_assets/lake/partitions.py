@@ -100,7 +100,11 @@ class MaturedMonthEnds:
         return self.dates(last, start) if first <= last else []
 
     def __str__(self) -> str:
-        read = f"each with the {self.history} days up to it" if self.history > 1 else f"each as of then and {self.horizon} days on"
+        read = (
+            f"each with the {self.history} days up to it"
+            if self.history > 1
+            else f"each as of then and {self.horizon} days on"
+        )
         return f"month ends at least {self.horizon} days old, {read}"
 
 
