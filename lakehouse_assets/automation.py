@@ -17,8 +17,8 @@ from lakehouse_assets.house import open_house, tables
 from lakehouse_assets.lake.alerts import run_failure_alerts
 from lakehouse_assets.lake.assets import TENANTS, asset_key
 from lakehouse_assets.lake.freshness import figures, stale_tenants
-from lakehouse_assets.lake.landing import LandingFile
 from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.lake.landing import LandingFile
 from lakehouse_assets.lake.ledger import LEDGER
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition, Rectangle
@@ -105,8 +105,8 @@ def evaluate_landing(
             for name in names:
                 failed.setdefault(name, set()).update(rectangle.partitions())
     waiting = {tenant: sorted(tried | set(started)) for tenant in pending} if started else {}
-    cursor = json.dumps({"seen": seen, "pending": waiting})
-    return list(started.values()), new, cursor, None if started else "all that has landed is built"
+    reached = json.dumps({"seen": seen, "pending": waiting})
+    return list(started.values()), new, reached, None if started else "all that has landed is built"
 
 
 def _salt(seen: Mapping[str, str], pending: Iterable[str]) -> str:
@@ -130,11 +130,11 @@ def _landing_sensor() -> dg.SensorDefinition:
         house = open_house()
         for path, reason in house.landing.unclaimed(house.sources.values()):
             context.log.warning("not ingested: %s: %s", path, reason)
-        requests, new, cursor, reason = evaluate_landing(house, context.instance, context.cursor)
+        requests, new, reached, reason = evaluate_landing(house, context.instance, context.cursor)
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=reason if not requests else None,
-            cursor=cursor,
+            cursor=reached,
             dynamic_partitions_requests=[dg.DynamicPartitionsDefinition(name=TENANTS).build_add_request(new)]
             if new
             else [],
@@ -181,7 +181,7 @@ def checks() -> list[dg.AssetChecksDefinition]:
         name="fresh_for_every_tenant",
         description="No tenant that lands waits for the newest day of a gold table",
     )
-    def fresh_for_every_tenant(context):  # type: ignore[no-untyped-def]  # Dagster cannot read string annotations
+    def fresh_for_every_tenant() -> dg.AssetCheckResult:
         house = open_house()
         stale = stale_tenants(house, house.landing.tenants().tenant_ids, datetime.now(UTC).date())
         waiting = {str(name): figures(found) for name, found in stale.items() if found and name.layer == "gold"}

@@ -20,7 +20,7 @@ from lakehouse_assets.settings import Settings
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 
-class LakehouseResource(dg.ConfigurableResource):
+class LakehouseResource(dg.ConfigurableResource[Lakehouse]):
     """Opens the lakehouse that the environment describes, when a run starts."""
 
     def open(self) -> Lakehouse:

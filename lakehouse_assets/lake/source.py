@@ -1,6 +1,7 @@
 """What a source is: the declaration that bronze is generated from.
 
-Belongs here: the shape of what lands. Not here: reading files (`landing`, `readers`) and cleaning (`silver` of a domain).
+Belongs here: the shape of what lands. Not here: reading files (`landing`, `readers`) and cleaning (a domain's
+`silver`).
 """
 
 from __future__ import annotations

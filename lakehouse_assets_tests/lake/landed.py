@@ -1,4 +1,4 @@
-"""A landed file and what became of it, for the tests of the readers. Every outcome is reconciled before it is returned."""
+"""A landed file and what became of it, for the tests of the readers; every outcome is reconciled."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HEADER = ",".join(COLUMNS)
 
 
 class Outcome(NamedTuple):
-    """A file's content, collected. `rows` and `malformed` by row number; `texts` are the malformed records' raw texts."""
+    """A file's content, collected: `rows` and `malformed` by row number, `texts` as the malformed records landed."""
 
     content: FileContent
     rows: dict[int, dict[str, Any]]

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, for the tests marked `postgres`: the machine's, else the one that a package brings."""
+"""A PostgreSQL server for the tests marked `postgres`: the machine's, else the one that a package brings."""
 
 from __future__ import annotations
 

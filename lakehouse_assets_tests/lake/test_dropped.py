@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,7 +50,7 @@ def _changed(house: Lakehouse, *names: TableName) -> Lakehouse:
     return replace(house, tables={**house.tables, **changed})
 
 
-def _days(plan: BuildPlan, name: TableName) -> list[object]:
+def _days(plan: BuildPlan, name: TableName) -> list[dt.date]:
     return sorted(partition.date for partition in plan.build[name] if partition.tenant_id == "acme")
 
 

@@ -13,7 +13,7 @@ from lakehouse_assets.house import tables
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.landing import Landing
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.plan import make_plan
+from lakehouse_assets.lake.plan import BuildPlan, make_plan
 from lakehouse_assets.lake.runner import build
 from lakehouse_assets.lake.storage import Lake
 
@@ -29,11 +29,21 @@ CUSTOMERS = (
     "created_date",
 )
 LEADS = (
-    "lead_id", "customer_id", "product_id", "source", "status", "deal_value", "owner", "created_date", "closed_date", "updated_at"
-)  # fmt: skip
+    "lead_id",
+    "customer_id",
+    "product_id",
+    "source",
+    "status",
+    "deal_value",
+    "owner",
+    "created_date",
+    "closed_date",
+    "updated_at",
+)
 INTERACTIONS = (
-    "interaction_id", "customer_id", "lead_id", "channel", "outcome", "interaction_at", "duration_minutes", "response_minutes"
-)  # fmt: skip
+    *("interaction_id", "customer_id", "lead_id", "channel", "outcome"),
+    *("interaction_at", "duration_minutes", "response_minutes"),
+)
 PRODUCTS = ("product_id", "product_name", "category", "list_price")
 COLUMNS = {"customers": CUSTOMERS, "leads": LEADS, "interactions": INTERACTIONS, "products": PRODUCTS}
 # What differs between two lakes of the same rows: who built them when, and how often.
@@ -76,6 +86,7 @@ def build_all(
 ) -> None:
     """Carry out plans until nothing is left to build; fails where a plan does not get smaller."""
     chosen = list(tenants) if tenants is not None else None
+    plan = BuildPlan()
     for _ in range(5):
         plan = make_plan(house, selected or list(house.tables), chosen, first, last, only_registered=True)
         if plan.is_empty:

@@ -37,10 +37,15 @@ def land_three_days(root: Path) -> None:
         for day in (FIRST, MIDDLE, LAST):
             land(root, tenant, "customers", day, "c.csv", [{"customer_id": f"c{day.day}", "customer_name": "Ada"}])
             lead = {"lead_id": f"l{day.day}", "customer_id": "c5", "status": "closed_won", "deal_value": "10.005"}
-            lead |= {"created_date": FIRST, "closed_date": day, "updated_at": f"{day}T10:00:00Z"}
+            lead |= {"created_date": str(FIRST), "closed_date": str(day), "updated_at": f"{day}T10:00:00Z"}
             land(root, tenant, "leads", day, "l.csv", [lead])
             call = {"interaction_id": f"i{day.day}", "customer_id": "c5", "channel": "call", "outcome": "positive"}
-            late = {**call, "interaction_id": f"late{day.day}", "interaction_at": "2026-01-05 08:00", "channel": "email"}
+            late = {
+                **call,
+                "interaction_id": f"late{day.day}",
+                "interaction_at": "2026-01-05 08:00",
+                "channel": "email",
+            }
             rows = [{**call, "interaction_at": f"{day} 09:00"}, {**late, "interaction_at": f"2026-01-05 0{day.day}:00"}]
             land(root, tenant, "interactions", day, "i.csv", rows)
 
@@ -60,7 +65,9 @@ def run(request: dg.RunRequest, instance: dg.DagsterInstance) -> dg.ExecuteInPro
     )
 
 
-def run_sensor_until_quiet(house: Lakehouse, instance: dg.DagsterInstance, cursor: str | None = None) -> tuple[int, str]:
+def run_sensor_until_quiet(
+    house: Lakehouse, instance: dg.DagsterInstance, cursor: str | None = None
+) -> tuple[int, str]:
     """Tick, carry out what the tick asks for, and tick again, until a tick asks for nothing."""
     runs = 0
     for _ in range(12):
