@@ -128,8 +128,8 @@ def _landing_sensor() -> dg.SensorDefinition:
     )
     def landing(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         house = open_house()
-        for path, reason in house.landing.unclaimed(house.sources.values()):
-            context.log.warning("not ingested: %s: %s", path, reason)
+        for path, fault in house.landing.unclaimed(house.sources.values()):
+            context.log.warning("not ingested: %s: %s", path, fault)
         requests, new, reached, reason = evaluate_landing(house, context.instance, context.cursor)
         return dg.SensorResult(
             run_requests=requests,

@@ -168,8 +168,9 @@ def take_in(
     parts = [pl.LazyFrame(schema=pl.Schema({**schema, **partition}))]
     malformed = [pl.LazyFrame(schema=pl.Schema(QUARANTINE_SCHEMA))]
     if known.height:
-        paths = known["path"].to_list()
-        kept = pl.col("_source_file").is_in(paths)
+        # By content as well as by name: a commit that no register knows may have put other rows under the name.
+        contents = known.select(pl.struct(_source_file="path", _file_sha256="sha256")).to_series()
+        kept = pl.struct("_source_file", "_file_sha256").is_in(contents.implode())
         parts.append(house.lake.scan(table.name, schema, tenants=[tenant], dates=dates).filter(kept))
         quarantine = house.lake.scan(table.name.quarantine, QUARANTINE_SCHEMA, tenants=[tenant], dates=dates)
         malformed.append(quarantine.filter(kept).select(list(QUARANTINE_SCHEMA)))

@@ -18,7 +18,7 @@ from lakehouse_assets.lake.fingerprints import Fingerprints
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.landing import LandingFile, RefusedPath
 from lakehouse_assets.lake.ledger import EMPTY, Entry, LandedFile, entries, landed_files, output_digest
-from lakehouse_assets.lake.names import TableName
+from lakehouse_assets.lake.names import TableName, check_tenant
 from lakehouse_assets.lake.partitions import Partition, days, runs_of_dates, type_of_window
 from lakehouse_assets.lake.table import Table
 
@@ -99,7 +99,7 @@ def _open_plan(
     listing = house.landing.list(sources=house.sources.values(), tenants=tenants)
     plan = BuildPlan(build={name: set() for name in house.tables}, refused=listing.refused)
     plan.stale_downstream = {name: set() for name in house.tables}
-    by_tenant: dict[str, list[LandingFile]] = {tenant: [] for tenant in tenants or ()}
+    by_tenant: dict[str, list[LandingFile]] = {check_tenant(tenant): [] for tenant in tenants or ()}
     for file in listing.files:
         if house.start <= file.date <= house.newest:
             by_tenant.setdefault(file.tenant_id, []).append(file)

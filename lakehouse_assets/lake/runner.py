@@ -9,13 +9,15 @@ over their reject share are refused, the quarantine is replaced first, the table
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
 
+from lakehouse_assets.lake.bookkeeping import forget
 from lakehouse_assets.lake.bronze import Desk, census, registered, take_in
+from lakehouse_assets.lake.chunks import chunks
 from lakehouse_assets.lake.compute import Chunk, Plan, carried_forward, plan_chunk
 from lakehouse_assets.lake.errors import ComputationError, LakeError
 from lakehouse_assets.lake.fingerprints import Fingerprints, put_entries
@@ -30,17 +32,15 @@ from lakehouse_assets.lake.judge import (
     rules_with,
 )
 from lakehouse_assets.lake.lakehouse import Lakehouse
-from lakehouse_assets.lake.ledger import FILES_SCHEMA, LEDGER_SCHEMA, entries, landed_files, rows_of
+from lakehouse_assets.lake.ledger import FILES_SCHEMA, LEDGER_SCHEMA, Entry, entries, landed_files, rows_of
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.partitions import Partition, Window, days, runs_of_dates
+from lakehouse_assets.lake.partitions import Partition, Window
 from lakehouse_assets.lake.report import ChunkReport, PartitionReport, StepReport, receipt
 from lakehouse_assets.lake.storage import PARTITION_SCHEMA, Sink, Written, replacing
 from lakehouse_assets.lake.table import Table
 
 log = logging.getLogger(__name__)
-# Memory follows the number of partitions that a write has open at once.
-MOST_DATES = 400
-ENGINE_FAULTS = (LakeError, pl.exceptions.PolarsError, OSError)
+LONGEST_MESSAGE = 300
 
 
 def build(house: Lakehouse, name: TableName, partitions: Iterable[Partition], run_id: str) -> StepReport:
@@ -55,9 +55,9 @@ def build(house: Lakehouse, name: TableName, partitions: Iterable[Partition], ru
                 if table.kind == "bronze"
                 else _chunk(house, table, window, run)
             )
-        except ENGINE_FAULTS as error:
+        except Exception as error:  # a table function may raise anything; the step goes on, reports it and fails
             log.exception("%s: %s %s … %s failed", name, window.tenant_id, window.first, window.last)
-            message = f"{type(error).__name__}: {error}"
+            message = f"{type(error).__name__}: {error if isinstance(error, LakeError) else _first_line(error)}"
             report.failed.update({Partition(window.tenant_id, day): message for day in window.dates()})
         else:
             report.chunks.append(chunk)
@@ -66,38 +66,9 @@ def build(house: Lakehouse, name: TableName, partitions: Iterable[Partition], ru
     return report
 
 
-def chunks(house: Lakehouse, table: Table, partitions: Iterable[Partition]) -> Iterator[Window]:
-    """One tenant and consecutive dates each, bounded by the bytes read and the partitions written."""
-    by_tenant: dict[str, set[date]] = {}
-    for tenant, day in partitions:
-        by_tenant.setdefault(tenant, set()).add(day)
-    for tenant in sorted(by_tenant):
-        weights = _bytes_by_date(house, table, tenant)
-        for first, last in runs_of_dates(by_tenant[tenant]):
-            begin, weight = first, 0
-            for day in days(first, last):
-                weight += weights.get(day, 0)
-                if day > begin and (weight > house.chunk_bytes or (day - begin).days >= MOST_DATES):
-                    yield Window(tenant, begin, date.fromordinal(day.toordinal() - 1))
-                    begin, weight = day, weights.get(day, 0)
-            yield Window(tenant, begin, last)
-
-
-def _bytes_by_date(house: Lakehouse, table: Table, tenant: str) -> dict[date, int]:
-    if table.kind == "bronze" and table.source is not None:
-        listed = house.landing.list(sources=[table.source], tenants=[tenant]).files
-        found: dict[date, int] = {}
-        for file in listed:
-            found[file.date] = found.get(file.date, 0) + file.size_bytes
-        return found
-    # Parquet is about a quarter of what it holds; a snapshot weighs what all landings up to it do.
-    sizes = [house.lake.files(name, tenant_id=[tenant]).select("date", "size_bytes") for name in table.reads]
-    total = (
-        pl.concat(sizes).group_by("date").agg(pl.col("size_bytes").sum() * 4).sort("date") if sizes else pl.DataFrame()
-    )
-    if table.kind == "entity":
-        total = total.with_columns(pl.col("size_bytes").cum_sum())
-    return dict(total.iter_rows())
+def _first_line(error: Exception) -> str:
+    """Polars quotes rows in its messages; the first line says what is wrong."""
+    return str(error).partition("\n")[0][:LONGEST_MESSAGE]
 
 
 def _bronze_chunk(house: Lakehouse, table: Table, window: Window, run: dict[str, Any]) -> ChunkReport:
@@ -231,7 +202,7 @@ def _reports(chunk: Chunk, plan: Plan, judged: pl.DataFrame, final: pl.DataFrame
             input_fingerprint=chunk.fingerprints.of(table, day, _bronze_code(chunk)).hex(),
         )
         if report.over(table.max_reject_share):
-            worst = max(counts, key=lambda rule: counts[rule])
+            worst = max((rule.id for rule in rejects), key=lambda rule: counts[rule])
             report.refused = f"{share}; most break {worst}; the rows are in {table.name.quarantine}"
         reports.append(report)
     return reports
@@ -281,6 +252,7 @@ def _write(
     added = [file for file in added if file.partition["date"] in kept]
     version = -1
     if built:
+        _forget_other_builds(house, table, built)
         version = lake.commit(
             table.name,
             added,
@@ -294,6 +266,18 @@ def _write(
         quarantine_version=quarantine_version,
         bytes_written=sum(file.size_bytes for file in added),
     )
+
+
+def _forget_other_builds(house: Lakehouse, table: Table, built: Sequence[PartitionReport]) -> None:
+    """Take out the ledger entries that the next commit makes untrue, so that a step killed after it leaves none."""
+    tenant = built[0].tenant_id
+    held = entries(house.ledger.read(tenants=[tenant], tables=[table.name])).get((table.name, tenant), {})
+    other = [
+        report.date
+        for report in built
+        if report.date in held and held[report.date] != Entry(report.input_fingerprint, table.code_version)
+    ]
+    forget(house.ledger, {(tenant, table.name): other} if other else {})
 
 
 def _guard(table: Table, window: Window, written: Iterable[Written]) -> None:

@@ -230,7 +230,7 @@ def test_a_step_killed_after_its_commit_does_not_double_the_new_file(
     take_in(tmp_path)
     land(tmp_path, "acme", READINGS, day(1), "b.csv", [reading(2, day(1))])
     dies(monkeypatch, Register, "replace", house_at(tmp_path))
-    assert take_in(tmp_path) == ["b.csv"]
+    assert take_in(tmp_path) == ["a.csv", "b.csv"]
     assert readings(tmp_path) == ["r1", "r2"]
     assert same_as_anew(tmp_path)
 

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lakehouse_assets.lake.chunks import MOST_DATES, chunks
 from lakehouse_assets.lake.errors import StorageError
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.partitions import Partition
-from lakehouse_assets.lake.runner import MOST_DATES, build, chunks
+from lakehouse_assets.lake.runner import build
 from lakehouse_assets.lake.storage import Lake
 from lakehouse_assets_tests.lake import toy
 from lakehouse_assets_tests.lake.toy import (
