@@ -30,6 +30,7 @@ RANGE_END = "dagster/asset_partition_range_end"
 # Bronze of later days is read for late rows; the graph shows the days within which most of them come.
 LATE_DAYS = 3
 SHOWN = 20
+LINEAGE = "dagster/column_lineage"
 
 
 def partitions_definition(start: date) -> dg.MultiPartitionsDefinition:
@@ -141,7 +142,7 @@ def asset_of(
         "windows": {str(name): str(window) for name, window in table.reads.items()},
     }
     if lineage:
-        metadata["dagster/column_lineage"] = _lineage(lineage)
+        metadata[LINEAGE] = _lineage(lineage)
     code = table.function or table.contract
     if code is not None:
         metadata.update(_code_reference(code))
@@ -170,7 +171,8 @@ def asset_of(
     def materialize(context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - Dagster cannot read string annotations
         house: Lakehouse = context.resources.lakehouse.open()
         report = build(house, table.name, _asked_for(context), context.run.run_id)
-        yield from _events(context, table, report, context.resources.lakehouse.sinks())
+        shown = {LINEAGE: metadata[LINEAGE]} if LINEAGE in metadata else {}
+        yield from _events(context, table, report, context.resources.lakehouse.sinks(), shown)
 
     return materialize
 
@@ -196,7 +198,11 @@ def _asked_for(context: dg.AssetExecutionContext) -> list[Partition]:
 
 
 def _events(
-    context: dg.AssetExecutionContext, table: Table, report: StepReport, alert_sinks: Sequence[Sink]
+    context: dg.AssetExecutionContext,
+    table: Table,
+    report: StepReport,
+    alert_sinks: Sequence[Sink],
+    shown: Mapping[str, Any],
 ) -> Iterator[Any]:
     versions = {partition.partition: chunk for chunk in report.chunks for partition in chunk.written}
     metadata = {
@@ -207,6 +213,8 @@ def _events(
     checks = _check_results(table, report)
     deliver(alerts_for_checks(checks, table=table.name, run_id=report.run_id, partitions=report.failed), alert_sinks)
     if not report.failed:
+        # The UI takes the lineage of columns from the newest materialization only.
+        metadata[context.partition_keys[-1]].update(shown)
         attach_metadata(context, metadata)
         yield dg.MaterializeResult(metadata=shared, check_results=checks)
         return
