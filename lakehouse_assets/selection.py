@@ -6,6 +6,7 @@ selection syntax (`key:"crm/gold/*"+`, `group:crm and tag:layer=gold`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 from lakehouse_assets.lake.errors import SelectionError
@@ -22,7 +23,7 @@ def select(tables: Mapping[TableName, Table], selections: Collection[str]) -> li
         return list(tables)
     chosen: set[TableName] = set()
     for selection in selections:
-        parts = tuple(part for part in selection.replace(".", "/").strip("/ ").split("/") if part)
+        parts = tuple(re.split(r"[./]", selection.strip().rstrip("/")))
         found = {name for name in tables if parts and name.key[: len(parts)] == parts}
         chosen |= found or _by_dagster(tables, selection)
     return [name for name in tables if name in chosen]

@@ -11,17 +11,21 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from lakehouse_assets.lake.errors import SettingsError
 
 # Options of object stores are taken over by their own names, as delta-rs, Polars and DuckDB read them.
 STORE_PREFIXES = ("AWS_", "AZURE_")
 REMOTE = "://"
+# Signs in a path that Polars and Delta read as partitions, patterns or escapes.
+UNREADABLE = ("=", "*", "?", "[", "%")
 
 
 class Settings(BaseModel):
     """Where the landing zone and the lake are, and how much a run takes on at once."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, validate_default=True)
 
     landing: str = "data/landing"
     root: str = "data/lake"
@@ -33,7 +37,12 @@ class Settings(BaseModel):
     @field_validator("landing", "root")
     @classmethod
     def _absolute(cls, place: str) -> str:
-        return place if REMOTE in place else str(Path(place).expanduser().resolve())
+        if REMOTE in place:
+            return place
+        path = str(Path(place).expanduser().resolve())
+        if found := [sign for sign in UNREADABLE if sign in path]:
+            raise ValueError(f"{path} holds {' and '.join(found)}, which Polars and Delta read as a pattern: rename it")
+        return path
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -48,7 +57,11 @@ class Settings(BaseModel):
         }
         values: dict[str, object] = {field: given[name] for field, name in names.items() if given.get(name)}
         options = {k.lower(): v for k, v in given.items() if k.startswith(STORE_PREFIXES) and v}
-        settings = cls.model_validate(values)
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            faults = [f"{names.get(str(fault['loc'][0]), fault['loc'][0])}: {fault['msg']}" for fault in error.errors()]
+            raise SettingsError("; ".join(faults)) from error
         if REMOTE in settings.landing or REMOTE in settings.root:
             settings = settings.model_copy(update={"storage_options": options})
         return settings

@@ -1,9 +1,8 @@
 """The code version of a table: a digest of all the project's code that decides its rows.
 
-Read from the source of the modules, never from what they hold at the moment, so that every process finds the same.
-A function is followed into every function, class and constant of its own top-level package that it names, so a change
-in a shared formula makes the tables stale that use it, and no others. Docstrings, comments and layout do not count.
-Not followed: other packages, names put together at run time, and attributes of objects.
+A function is followed into every function, class and constant of this project that it names, so a change in a shared
+formula makes the tables stale that use it, and no others. Docstrings, comments and layout do not count. Not followed:
+other packages, names put together at run time, and attributes of objects.
 """
 
 from __future__ import annotations
@@ -14,11 +13,12 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from functools import cache
+from types import FunctionType, ModuleType
+from typing import Any
+
+import polars as pl
 
 from lakehouse_assets.lake.errors import ContractError
 
@@ -27,151 +27,96 @@ ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-class Link(NamedTuple):
-    """A name in a module below `root`, the folder of its top-level package; without a name, the module itself."""
-
-    root: Path
-    module: str
-    name: str = ""
-
-
-class Code(NamedTuple):
-    """The normal text of a definition, and what it names."""
-
-    text: str
-    links: frozenset[Link]
-
-
-@dataclass
-class _Module:
-    """The statements of a module by the names that they bind, and the names that it imports."""
-
-    nodes: dict[str, list[ast.stmt]] = field(default_factory=dict)
-    imports: dict[str, set[Link]] = field(default_factory=dict)
-    stars: list[Link] = field(default_factory=list)
-
-
 def code_version(*parts: Any) -> str:
     """Digest of functions, classes and plain values, with the project's own code that they reach.
 
-    Raises `ContractError` for a part that is not the same in every process, or that has no source.
+    Raises ContractError for a value that is not the same in every process.
     """
-    followed: dict[str, str] = {}
-    texts = [_text(part, followed) for part in parts]
     digest = hashlib.sha256()
-    for text in (*texts, *(f"{name}\n{followed[name]}" for name in sorted(followed))):
-        digest.update(f"{len(text)}:{text}".encode())  # the length keeps neighbours apart
+    seen: set[int] = set()
+    for part in parts:
+        for text in _texts(part, seen):
+            digest.update(f"{len(text)}:{text}".encode())  # the length keeps neighbours apart
     return digest.hexdigest()[:LENGTH]
 
 
-def _text(part: Any, followed: dict[str, str]) -> str:
-    """The text of a value; code that it reaches is added to `followed`."""
-    if isinstance(part, type) or inspect.isroutine(part) or hasattr(part, "__wrapped__"):
-        return _text_of_code(inspect.unwrap(part), followed)
-    if isinstance(part, Mapping):
-        return f"{{{', '.join(f'{_text(key, followed)}: {_text(part[key], followed)}' for key in part)}}}"
-    if isinstance(part, (list, tuple)):
-        return f"{type(part).__name__}({', '.join(_text(item, followed) for item in part)})"
-    if isinstance(part, (set, frozenset)):
-        return f"{type(part).__name__}({', '.join(sorted(_text(item, followed) for item in part))})"
-    if ADDRESS.search(text := repr(part)):
-        raise ContractError(f"{text} names a place in memory, which no other process has: declare it as plain values")
-    return text
+def _texts(part: Any, seen: set[int]) -> Iterator[str]:
+    part = inspect.unwrap(part) if callable(part) else part
+    if isinstance(part, (FunctionType, type)):
+        if id(part) in seen:
+            return
+        seen.add(id(part))
+        yield ast.unparse(_tree(part))
+        for name, used in _used_by(part):
+            yield name
+            yield from _texts(used, seen)
+    elif isinstance(part, Mapping):
+        for key in sorted(part, key=repr):
+            yield repr(key)
+            yield from _texts(part[key], seen)
+    elif isinstance(part, (list, tuple)):
+        yield f"{type(part).__name__} of {len(part)}"
+        for item in part:
+            yield from _texts(item, seen)
+    elif isinstance(part, (set, frozenset)):
+        yield from sorted(repr(item) for item in part)
+    else:
+        if ADDRESS.search(text := _plain(part)):
+            raise ContractError(f"{text} names a place in memory, which no other process has: declare plain values")
+        yield text
 
 
-def _text_of_code(part: Any, followed: dict[str, str]) -> str:
-    qualified = f"{_below(part.__module__ or '')}.{part.__qualname__}"
-    module = sys.modules.get(part.__module__ or "")
-    file = getattr(module, "__file__", None)
-    if file is None or not _is_project(file):
-        return f"{part.__module__}.{part.__qualname__}"
-    depth = part.__module__.count(".") + (Path(file).name == "__init__.py")
-    link = Link(Path(file).parents[depth], part.__module__, part.__qualname__.split(".")[0])
-    if "<" in part.__qualname__ or not (found := list(_definitions(link))):
-        code = _code(link, [_source(part)])
-        followed[qualified] = code.text
-        found = [definition for used in sorted(code.links) for definition in _definitions(used)]
-        if inspect.isfunction(part):
-            for name, value in sorted(inspect.getclosurevars(part).nonlocals.items()):
-                if isinstance(value, (type, str, int, float, tuple)) or callable(value):
-                    followed[f"{qualified}.{name}"] = _text(value, followed)
-    _follow(found, followed)
-    return qualified
+@cache
+def _tree(part: Any) -> ast.Module:
+    tree = ast.parse(textwrap.dedent(inspect.getsource(part)))
+    for node in ast.walk(tree):
+        if isinstance(node, SCOPES) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return tree
 
 
-def _is_project(file: str) -> bool:
-    """Whether a file is neither the standard library's nor an installed package of others."""
-    folders = Path(file).parts
-    ours = Path(__file__).parents[1]
-    installed = {"site-packages", "dist-packages"} & set(folders) or Path(file).is_relative_to(Path(ast.__file__).parent)
-    return Path(file).is_relative_to(ours) or not installed
+def _used_by(part: Any) -> list[tuple[str, Any]]:
+    """The project's functions, classes and constants that the code of `part` names, sorted by name."""
+    tree = _tree(part)
+    project = part.__module__.split(".")[0]
+    scope = vars(sys.modules[part.__module__]) | _imported_inside(tree)
+    found: dict[str, Any] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in scope:
+            found[node.id] = scope[node.id]
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            module = scope.get(node.value.id)
+            if isinstance(module, ModuleType) and module.__name__.split(".")[0] == project:
+                found[f"{node.value.id}.{node.attr}"] = vars(module).get(node.attr)
+    return [(name, found[name]) for name in sorted(found) if _counts(found[name], project)]
 
 
-def _source(part: Any) -> ast.stmt:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(part)))
-    except (OSError, TypeError, SyntaxError) as error:
-        raise ContractError(f"{part!r} has no source that can be read: define it by `def` in a module") from error
-    _strip(tree)
-    return tree.body[0]
+def _imported_inside(tree: ast.Module) -> dict[str, Any]:
+    """What functions import in their bodies, by the name that they give it."""
+    found: dict[str, Any] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module in sys.modules:
+            module = sys.modules[node.module]
+            for alias in node.names:
+                found[alias.asname or alias.name] = vars(module).get(alias.name)
+    return found
 
 
-def _follow(links: list[Link], followed: dict[str, str]) -> None:
-    while links:
-        link = links.pop()
-        name = f"{_below(link.module)}.{link.name}"
-        if name not in followed:
-            code = _definition(link)
-            followed[name] = code.text
-            links += code.links
+def _counts(value: Any, project: str) -> bool:
+    """Whether a named value is the project's code, or a constant that says the same in every process."""
+    if isinstance(value, ModuleType) or value is None:
+        return False
+    value = inspect.unwrap(value) if callable(value) else value
+    if isinstance(value, (FunctionType, type)):
+        return value.__module__.split(".")[0] == project
+    if callable(value):
+        return False
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return all(_counts(item, project) or item is None for item in value)
+    if isinstance(value, Mapping):
+        return all(_counts(item, project) or item is None for item in value.values())
+    return not ADDRESS.search(_plain(value))
 
 
-def _below(module: str) -> str:
-    """A module's name without its top-level package."""
-    return module.partition(".")[2]
-
-
-@lru_cache(maxsize=None)
-def _definition(link: Link) -> Code:
-    """The code of a name that its module defines; the links are definitions too."""
-    module = _module(link.root, link.module)
-    code = _code(link, module.nodes[link.name] if module else [])
-    return Code(code.text, frozenset(found for used in code.links for found in _definitions(used)))
-
-
-def _definitions(link: Link, seen: frozenset[Link] = frozenset()) -> Iterator[Link]:
-    """Where a name is defined, imports followed; of a module that is used as a value, all that it defines."""
-    module = None if link in seen else _module(link.root, link.module)
-    if module is None:
-        return
-    seen |= {link}
-    first, _, rest = link.name.partition(".")
-    if not link.name:
-        yield from (link._replace(name=name) for name in module.nodes)
-    if first in module.nodes:
-        yield link._replace(name=first)
-    for imported in module.imports.get(first, ()):
-        yield from _definitions(imported._replace(name=".".join(filter(None, (imported.name, rest)))), seen)
-    if link.name and first not in module.nodes and first not in module.imports:
-        yield from _definitions(Link(link.root, f"{link.module}.{first}", rest), seen)
-        for star in module.stars:
-            yield from _definitions(star._replace(name=link.name), seen)
-
-
-def _code(link: Link, nodes: list[ast.stmt]) -> Code:
-    """The text of statements of a module and every dotted name in them, own imports resolved."""
-    inside = _Module()
-    names: set[str] = set()
-    for statement in nodes:
-        for node in ast.walk(statement):
-            _add_import(inside, link, node)
-            if dotted := _dotted(node):
-                names.add(dotted)
-        # `a.b.c` is met as `a.b` and `a` too
-    inner = {name.rpartition(".")[0] for name in names}
-    links = {link._replace(name=name) for name in names - _bare_prefixes(nodes, inner)}
-    for name in names:
-        first, _, rest = name.partition(".")
-        for imported in inside.imports.get(first, ()):
-            links.add(imported._replace(name=".".join(filter(None, (imported.name, rest)))))
-    return Code("\n".join(map(ast.unparse, nodes)), frozenset(links))
+def _plain(value: Any) -> str:
+    return str(value) if isinstance(value, pl.Expr) else repr(value)

@@ -37,3 +37,7 @@ class ComputationError(LakeError):
 
 class SelectionError(LakeError):
     """What was asked for names no table, tenant or date of the lake."""
+
+
+class SettingsError(LakeError):
+    """A setting of the environment has no value that it can have."""

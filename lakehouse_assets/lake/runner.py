@@ -36,7 +36,8 @@ from lakehouse_assets.lake.ledger import FILES_SCHEMA, LEDGER_SCHEMA, Entry, ent
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition, Window
 from lakehouse_assets.lake.report import ChunkReport, PartitionReport, StepReport, receipt
-from lakehouse_assets.lake.storage import PARTITION_SCHEMA, Sink, Written, replacing
+from lakehouse_assets.lake.sink import Sink, Written
+from lakehouse_assets.lake.storage import PARTITION_SCHEMA, replacing
 from lakehouse_assets.lake.table import Table
 
 log = logging.getLogger(__name__)

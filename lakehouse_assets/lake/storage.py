@@ -11,13 +11,11 @@ from __future__ import annotations
 import json
 import random
 import time
-import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema
@@ -25,8 +23,8 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction, RemoveAction
 
 from lakehouse_assets.lake.errors import LostRaceError, StorageError
-from lakehouse_assets.lake.landing_root import open_store
 from lakehouse_assets.lake.names import TableName
+from lakehouse_assets.lake.sink import Sink, Written, described
 
 RECEIPT = "lakehouse"
 CONFIGURATION: dict[str, str | None] = {
@@ -38,47 +36,8 @@ CONFIGURATION: dict[str, str | None] = {
 PARTITION_COLUMNS = ("tenant_id", "date")
 PARTITION_SCHEMA: dict[str, pl.DataType] = {"tenant_id": pl.String(), "date": pl.Date()}
 COMMIT_ATTEMPTS = 100
-LONGEST_STATISTIC = 64
-FILE = "file of the row"
+CREATE_ATTEMPTS = 5
 FILE_SCHEMA: dict[str, pl.DataType] = {"path": pl.String(), "size_bytes": pl.Int64(), "num_records": pl.Int64()}
-
-
-class Written(NamedTuple):
-    """What a sink wrote: one row per file with its path below the table, bytes, partition values and statistics."""
-
-    path: str
-    size_bytes: int
-    partition: dict[str, str]
-    statistics: dict[str, Any]
-
-
-@dataclass
-class Sink:
-    """The files of one write that is not committed yet."""
-
-    uri: str
-    options: Mapping[str, str]
-    partition_by: tuple[str, ...]
-    token: str = field(default_factory=lambda: uuid.uuid4().hex)
-    paths: list[str] = field(default_factory=list)
-
-    def name_file(self, arguments: Any) -> str:
-        """Name a file of a partition so that no two writes ever share a name."""
-        keys = arguments.partition_keys.row(0, named=True)
-        folder = "/".join(f"{name}={keys[name]}" for name in self.partition_by)
-        self.paths.append(f"{folder}/{self.token}-{arguments.index_in_partition}.parquet")
-        return self.paths[-1]
-
-    def of(self, frame: pl.LazyFrame) -> pl.LazyFrame:
-        """The frame as a lazy sink into this write's files."""
-        return frame.sink_parquet(
-            pl.PartitionBy(self.uri, key=list(self.partition_by), include_key=False, file_path_provider=self.name_file),
-            compression="zstd",
-            compression_level=1,
-            mkdir=True,
-            storage_options=dict(self.options) or None,
-            lazy=True,
-        )
 
 
 @dataclass
@@ -120,24 +79,8 @@ class Lake:
 
         Raises StorageError where a column exists with another type.
         """
-        opened = self.open(name)
         wanted = Schema.from_arrow(pl.Schema(schema))
-        if opened is None:
-            self._guard(
-                name,
-                partial(
-                    DeltaTable.create,
-                    self.uri(name),
-                    schema=wanted,
-                    mode="ignore",
-                    partition_by=list(partition_by),
-                    storage_options=dict(self.options),
-                    configuration=CONFIGURATION,
-                ),
-            )
-            opened = self.open(name)
-            if opened is None:
-                raise StorageError(f"table {name} could not be created at {self.uri(name)}")
+        opened = self.open(name) or self._create(name, wanted, partition_by)
         held = {f.name: f.type for f in opened.schema().fields}
         if changed := [f.name for f in wanted.fields if f.name in held and held[f.name] != f.type]:
             raise StorageError(
@@ -147,6 +90,28 @@ class Lake:
             self._guard(name, partial(opened.alter.add_columns, missing))
             self._guard(name, opened.update_incremental)
         return opened
+
+    def _create(self, name: TableName, schema: Schema, partition_by: Sequence[str]) -> DeltaTable:
+        """Create a table, or take the one that another writer created meanwhile."""
+        fault: StorageError | None = None
+        create = partial(
+            DeltaTable.create,
+            self.uri(name),
+            schema=schema,
+            mode="ignore",
+            partition_by=list(partition_by),
+            storage_options=dict(self.options),
+            configuration=CONFIGURATION,
+        )
+        for attempt in range(CREATE_ATTEMPTS):
+            try:
+                self._guard(name, create)
+            except StorageError as error:
+                fault = error
+                time.sleep(random.uniform(0.005, 0.02) * (attempt + 1))
+            if (opened := self.open(name)) is not None:
+                return opened
+        raise StorageError(f"table {name} could not be created at {self.uri(name)}") from fault
 
     def files(self, name: TableName, **partition: Collection[Any]) -> pl.DataFrame:
         """The live files of the partitions whose values are among the given ones: path, size_bytes, num_records
@@ -190,35 +155,8 @@ class Lake:
         return Sink(self.uri(name), self.options, partition_by)
 
     def describe(self, sink: Sink, schema: Mapping[str, Any], statistics_of: Iterable[str] = ()) -> list[Written]:
-        """Read back what a sink wrote: rows counted from the files themselves, and the bounds that prune."""
-        if not sink.paths:
-            return []
-        bounded = [name for name in statistics_of if name in schema and name not in sink.partition_by]
-        prefix = f"{sink.uri}/"
-        frame = pl.scan_parquet(
-            [prefix + path for path in sink.paths],
-            include_file_paths=FILE,
-            hive_partitioning=False,
-            storage_options=dict(sink.options) or None,
-        )
-        bounds = [
-            expression
-            for name in bounded
-            for expression in (
-                pl.col(name).min().alias(f"min:{name}"),
-                pl.col(name).max().alias(f"max:{name}"),
-                pl.col(name).null_count().alias(f"null:{name}"),
-            )
-        ]
-        counted = frame.group_by(FILE).agg(pl.len(), *bounds).collect(engine="streaming")
-        sizes = _sizes(sink)
-        found = []
-        for row in counted.iter_rows(named=True):
-            path = row[FILE].removeprefix(prefix)
-            path = path if path in sizes else next(p for p in sink.paths if row[FILE].endswith(p))
-            partition = dict(part.split("=", 1) for part in path.split("/")[:-1])
-            found.append(Written(path, sizes[path], partition, _statistics(row, bounded)))
-        return found
+        """What a sink wrote, as its files say."""
+        return described(sink, schema, statistics_of)
 
     def commit(
         self,
@@ -309,21 +247,3 @@ def replacing(**partition: Collection[Any]) -> Callable[[DeltaTable], pl.DataFra
         return _live_files(opened, partition)
 
     return removed
-
-
-def _statistics(row: Mapping[str, Any], bounded: Sequence[str]) -> dict[str, Any]:
-    lowest, highest, nulls = {}, {}, {}
-    for name in bounded:
-        nulls[name] = row[f"null:{name}"]
-        low, high = row[f"min:{name}"], row[f"max:{name}"]
-        if low is None or any(isinstance(v, str) and len(v) > LONGEST_STATISTIC for v in (low, high)):
-            continue
-        lowest[name], highest[name] = (v.isoformat() if isinstance(v, date) else v for v in (low, high))
-    return {"numRecords": row["len"], "minValues": lowest, "maxValues": highest, "nullCount": nulls}
-
-
-def _sizes(sink: Sink) -> dict[str, int]:
-    if "://" not in sink.uri:
-        return {path: (Path(sink.uri) / path).stat().st_size for path in sink.paths}
-    store = open_store(sink.uri, sink.options)
-    return {path: int(store.head(path)["size"]) for path in sink.paths}

@@ -23,7 +23,8 @@ from lakehouse_assets.lake import storage
 from lakehouse_assets.lake.errors import LostRaceError, StorageError
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition
-from lakehouse_assets.lake.storage import RECEIPT, Lake, Written, replacing
+from lakehouse_assets.lake.sink import Written
+from lakehouse_assets.lake.storage import RECEIPT, Lake, replacing
 from lakehouse_assets_tests.lake.toy import day
 
 NAME = TableName("lake", "gold", "depths")
