@@ -14,7 +14,7 @@ import inspect
 import re
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -186,7 +186,7 @@ def _names(root: Path, module: str) -> Names | None:
     base = root.joinpath(*module.split("."))
     file = next((file for file in (base / "__init__.py", base.with_suffix(".py")) if file.is_file()), None)
     if file is None:
-        return None
+        return Names() if base.is_dir() else None  # a package needs no file
     names = Names()
     link = Link(root, module)
     for statement in _without_docstrings(ast.parse(file.read_bytes())).body:
@@ -201,9 +201,8 @@ def _bound_by(statement: ast.stmt) -> set[str]:
     """The names that a statement of a module sets or changes in place: `a = 1`, `a["b"] = 1`, `a.update(b)`."""
     if isinstance(statement, SCOPES):
         return {statement.name}
-    nodes: Iterable[ast.AST] = ast.walk(statement)
     bound: set[str] = set()
-    for node in nodes:
+    for node in ast.walk(statement):
         if isinstance(node, SCOPES):
             bound.add(node.name)
         elif isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)) and isinstance(node.ctx, ast.Store):
