@@ -1,15 +1,16 @@
 """From inputs to judged rows: the lazy plan of one chunk of a silver, gold or platinum table.
 
-Belongs here: scanning the inputs of a window, calling the table function, judging, settling. Nothing runs here:
-the plan is computed in one pass by `runner`, which also writes it.
+Belongs here: scanning the inputs of a window, calling the table function, judging, settling. Nothing is written here:
+`runner` computes the plan.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any, cast
 
 import polars as pl
@@ -18,8 +19,10 @@ from lakehouse_assets.lake.contract import Rule
 from lakehouse_assets.lake.errors import ComputationError
 from lakehouse_assets.lake.fingerprints import Fingerprints
 from lakehouse_assets.lake.judge import (
+    BROKEN,
     DELETED,
     FLAGS,
+    WARNED,
     Judged,
     judge,
     mask_of,
@@ -40,14 +43,18 @@ from lakehouse_assets.lake.table import Table, type_of_function
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The lazy frames of a chunk: `judged` rows, and the `final` ones with their `_flags` still a mask.
+    """What a chunk computes: `judged` rows, and from the valid ones those that stand, by `finish`.
 
+    `finish` gives the contract's columns and the `_flags` mask. Where rows must be `settled` first, it reads the valid
+    ones, their columns `kept`, several times: give them to it from a place that is cheap to read.
     `expected` gives the rows that must be judged per date as the register knows them, None where no one counts.
     """
 
     judged: Judged
-    final: pl.LazyFrame
+    finish: Callable[[pl.LazyFrame], pl.LazyFrame]
     rules: tuple[Rule, ...]
+    settled: bool = False
+    kept: Sequence[str] = field(default_factory=list)
     expected: Mapping[date, int] | None = None
     flag_names: Sequence[str] = field(default_factory=list)
 
@@ -71,6 +78,11 @@ class Chunk:
         schema = self.house.table(name).schema
         return self.house.lake.scan(name, schema, tenants=[self.window.tenant_id], dates=dates)
 
+    @property
+    def bronze_entries(self) -> Mapping[date, Entry] | None:
+        """What the ledger says of a source table's bronze, None for other tables."""
+        return self.built(_bronze_name(self)) if self.table.source is not None else None
+
     def built(self, name: TableName) -> Mapping[date, Entry]:
         return self.entries.get((name, self.window.tenant_id), {})
 
@@ -79,7 +91,9 @@ def plan_chunk(chunk: Chunk) -> Plan:
     """The plan of a chunk of a table that is computed from tables."""
     source = chunk.table.source
     if source is None:
-        return _derived(chunk)
+        alike = [carried_forward(chunk, day) for day in chunk.dates] if chunk.table.carries_forward else [None]
+        carried = [day for day in alike if day is not None]
+        return _copied(chunk, carried) if len(carried) == len(alike) else _derived(chunk)
     return _events(chunk, source) if source.kind == "event" else _entities(chunk, source)
 
 
@@ -108,10 +122,13 @@ def _events(chunk: Chunk, source: Source) -> Plan:
     expected = dict(counted.group_by("of").agg(pl.col("business_rows").sum()).iter_rows())
     rows = chunk.scan(bronze, sorted(set(counted["date"].to_list())))
     rows = rows.filter(pl.coalesce(BUSINESS_DATE, "date").is_between(dates[0], dates[-1]))
-    rules = chunk.table.judged_rules
+    table, rules = chunk.table, chunk.table.judged_rules
     judged = judge(_typed(chunk, source, rows), rules)
-    settled = settle_events(judged.valid, chunk.table.key, chunk.table.duplicates)
-    return _finished(chunk, judged, settled, rules, expected)
+
+    def finish(valid: pl.LazyFrame) -> pl.LazyFrame:
+        return _referred(chunk, settle_events(valid, table.key, table.duplicates))
+
+    return _settled(chunk, judged, finish, expected)
 
 
 def _entities(chunk: Chunk, source: Source) -> Plan:
@@ -119,34 +136,44 @@ def _entities(chunk: Chunk, source: Source) -> Plan:
     landed = chunk.register.group_by("date").agg(pl.col("rows").sum(), pl.col("deletes").sum())
     rows_of = {day: (rows, deletes) for day, rows, deletes in landed.iter_rows()}
     snapshot = _latest_snapshot(chunk)
-    rules = chunk.table.judged_rules
+    table, rules = chunk.table, chunk.table.judged_rules
     since = sorted(d for d in rows_of if (snapshot is None or d > snapshot) and d <= window.last)
     judged = judge(_typed(chunk, source, chunk.scan(bronze, since)), rules)
-    flags = _flag_names(chunk, rules)
+    kept = _kept(chunk)
     base = deletes = None
     if snapshot is not None:
-        base = chunk.scan(chunk.table.name, [snapshot]).with_columns(mask_of("quality_flags", flags[0]).alias(FLAGS))
-        base = base.drop("date", "quality_flags")
+        flags = mask_of("quality_flags", _flag_names(chunk)[0]).alias(FLAGS)
+        base = chunk.scan(table.name, [snapshot]).with_columns(flags).select(name for name in kept if name != DELETED)
         earlier = sorted(d for d, (_, deleted) in rows_of.items() if deleted and d <= snapshot)
         if earlier:
-            deletes = judge(_typed(chunk, source, chunk.scan(bronze, earlier)), rules).valid.filter(pl.col(DELETED))
-    states = ["tenant_id", *chunk.table.schema, FLAGS, DELETED]
-    hidden = {"quality_flags"}
-    kept = [name for name in states if name not in hidden]
-    settled = settle_entities(
-        judged.valid.select(kept),
-        None if base is None else base.select(name for name in kept if name != DELETED),
-        None if deletes is None else deletes.select(kept),
-        key=chunk.table.key,
-        version=source.version,
-        content=[c.name for c in chunk.table.columns if not c.name.startswith("_") and c.name not in hidden],
-        first=window.first,
-        last=window.last,
-    )
+            again = judge(_typed(chunk, source, chunk.scan(bronze, earlier)), rules).valid
+            deletes = again.filter(pl.col(DELETED)).select(kept)
+
+    def finish(valid: pl.LazyFrame) -> pl.LazyFrame:
+        states = settle_entities(
+            valid,
+            base,
+            deletes,
+            key=table.key,
+            version=source.version,
+            content=[c.name for c in table.columns if not c.name.startswith("_") and c.name != "quality_flags"],
+            first=window.first,
+            last=window.last,
+        )
+        return _referred(chunk, states)
+
     inside = pl.col("date") >= window.first
-    counted = Judged(judged.all.filter(inside), judged.valid.filter(inside), judged.rejected.filter(inside))
+    # Replayed rows change the state; they were counted on their own dates.
+    counted = Judged(judged.all.filter(inside), judged.valid, judged.rejected.filter(inside))
     expected = {day: rows for day, (rows, _) in rows_of.items() if window.first <= day <= window.last}
-    return _finished(chunk, counted, settled, rules, expected)
+    return _settled(chunk, counted, finish, expected)
+
+
+def _kept(chunk: Chunk) -> list[str]:
+    """The columns of valid rows that settling and the table need."""
+    date_column = ["date"] if chunk.table.kind == "event" else []
+    found = ["tenant_id", *date_column, *chunk.table.schema, FLAGS, DELETED]
+    return [name for name in dict.fromkeys(found) if name != "quality_flags"]
 
 
 def _latest_snapshot(chunk: Chunk) -> date | None:
@@ -161,15 +188,13 @@ def _latest_snapshot(chunk: Chunk) -> date | None:
     return None
 
 
-def _flag_names(chunk: Chunk, rules: Sequence[Rule]) -> tuple[list[str], list[str]]:
-    return [rule.name for rule in rules_with(rules, "flag")], list(chunk.table.references)
+def _flag_names(chunk: Chunk) -> tuple[list[str], list[str]]:
+    return [rule.name for rule in rules_with(chunk.table.judged_rules, "flag")], list(chunk.table.references)
 
 
-def _finished(
-    chunk: Chunk, judged: Judged, settled: pl.LazyFrame, rules: tuple[Rule, ...], expected: Mapping[date, int]
-) -> Plan:
+def _referred(chunk: Chunk, settled: pl.LazyFrame) -> pl.LazyFrame:
     """Add the references' flags, which depend on the date and so come after settling."""
-    flags, references = _flag_names(chunk, rules)
+    flags, references = _flag_names(chunk)
     for bit, (name, reference) in enumerate(chunk.table.references.items(), start=len(flags)):
         other = TableName.of_parameter(chunk.table.name.domain, reference.table)
         known = (
@@ -179,9 +204,23 @@ def _finished(
         missing = pl.col(name).is_null() & pl.col(reference.column).is_not_null()
         added = pl.when(missing).then(pl.lit(1 << bit, pl.UInt64)).otherwise(pl.lit(0, pl.UInt64))
         settled = settled.with_columns((pl.col(FLAGS) | added).alias(FLAGS)).drop(name)
-    names = [*flags, *references]
-    final = settled.with_columns(names_of(FLAGS, names).alias("quality_flags"))
-    return Plan(judged=judged, final=_conform(chunk, final), rules=rules, expected=expected, flag_names=names)
+    final = settled.with_columns(names_of(FLAGS, [*flags, *references]).alias("quality_flags"))
+    return _conform(chunk, final)
+
+
+def _settled(
+    chunk: Chunk, judged: Judged, finish: Callable[[pl.LazyFrame], pl.LazyFrame], expected: Mapping[date, int]
+) -> Plan:
+    flags, references = _flag_names(chunk)
+    return Plan(
+        judged=judged,
+        finish=finish,
+        rules=chunk.table.judged_rules,
+        settled=True,
+        kept=_kept(chunk),
+        expected=expected,
+        flag_names=[*flags, *references],
+    )
 
 
 def _derived(chunk: Chunk) -> Plan:
@@ -194,8 +233,19 @@ def _derived(chunk: Chunk) -> Plan:
         arguments["window"] = window
     frame = function(**arguments).with_columns(pl.lit(window.tenant_id).alias("tenant_id"))
     rules = table.judged_rules
-    judged = judge(frame, rules)
-    return Plan(judged=judged, final=_conform(chunk, judged.valid), rules=rules)
+    return Plan(judged=judge(frame, rules), finish=partial(_conform, chunk), rules=rules)
+
+
+def _copied(chunk: Chunk, sources: Sequence[date]) -> Plan:
+    """Each date as its source among the dates that were built before from the same inputs."""
+    parts = [
+        chunk.scan(chunk.table.name, [source]).with_columns(pl.lit(day).alias("date"))
+        for source, day in zip(sources, chunk.dates, strict=True)
+    ]
+    nothing = pl.lit(0, pl.UInt64)
+    judged = pl.concat(parts).with_columns(nothing.alias(BROKEN), nothing.alias(FLAGS), nothing.alias(WARNED))
+    empty = judged.filter(pl.lit(value=False))
+    return Plan(judged=Judged(judged, judged, empty), finish=partial(_conform, chunk), rules=chunk.table.judged_rules)
 
 
 def carried_forward(chunk: Chunk, day: date) -> date | None:

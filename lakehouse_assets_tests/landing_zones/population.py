@@ -84,8 +84,8 @@ class Population:
         self.rng = np.random.default_rng([spec.seed, *tenant.encode()])
         share = spec.rows / len(spec.tenants)
         self.landings_left = landings
-        # Half of the customers are there from the first landing on; every landing brings rows of each source.
-        self.first_customers = max(4, int(0.02 * share))
+        # Two in five customers are there from the first landing on; every landing brings rows of each source.
+        self.first_customers = max(4, int((0.02 if landings > 1 else 0.05) * share))
         self.customers_a_day = max(1, round(0.03 * share / landings))
         self.leads_a_day = max(1, round(0.15 * share / landings))
         self.interactions_a_day = max(1, round(0.80 * share / landings))
