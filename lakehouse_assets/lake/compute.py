@@ -104,7 +104,29 @@ def _typed(chunk: Chunk, source: Source, bronze: pl.LazyFrame) -> pl.LazyFrame:
     prepared = prepared.with_columns(pl.col("date").alias("_ingest_date"))
     if source.kind == "event":
         prepared = prepared.with_columns(pl.coalesce(BUSINESS_DATE, "date").alias("date"))
-    return function(prepared)
+    # What judging, settling and the quarantine read beside the contract's columns.
+    kept = {name: dtype for name, dtype in prepared.collect_schema().items() if name not in source.columns}
+    promised = {name: dtype for name, dtype in chunk.table.schema.items() if name != "quality_flags"}
+    return _checked(chunk.table, function(prepared), {**promised, **kept})
+
+
+def _checked(table: Table, given: object, promised: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    """What a table function returned, if it is a lazy frame of the promised columns; else raises ComputationError."""
+    if not isinstance(given, pl.LazyFrame):
+        raise ComputationError(f"{table.name}: the function returns a {type(given).__name__}, not a LazyFrame")
+    try:
+        schema = given.collect_schema()
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).partition("\n")[0]
+        raise ComputationError(f"{table.name}: the function cannot run: {reason}") from error
+    for name, dtype in promised.items():
+        if name not in schema:
+            raise ComputationError(
+                f"{table.name}: the function gives no column '{name}': it gives {', '.join(schema) or 'none'}"
+            )
+        if schema[name] != dtype:
+            raise ComputationError(f"{table.name}.{name} is {schema[name]}, the contract says {dtype}")
+    return given
 
 
 def _bronze_name(chunk: Chunk) -> TableName:
@@ -231,7 +253,8 @@ def _derived(chunk: Chunk) -> Plan:
         arguments[parameter] = chunk.scan(given.table, given.window.union(window.first, window.last, house.start))
     if "window" in inspect.signature(function).parameters:
         arguments["window"] = window
-    frame = function(**arguments).with_columns(pl.lit(window.tenant_id).alias("tenant_id"))
+    frame = _checked(table, function(**arguments), {**table.schema, "date": pl.Date()})
+    frame = frame.with_columns(pl.lit(window.tenant_id).alias("tenant_id"))
     rules = table.judged_rules
     return Plan(judged=judge(frame, rules), finish=partial(_conform, chunk), rules=rules)
 
@@ -258,13 +281,5 @@ def carried_forward(chunk: Chunk, day: date) -> date | None:
 
 
 def _conform(chunk: Chunk, frame: pl.LazyFrame) -> pl.LazyFrame:
-    """The contract's columns in its order; raises ComputationError where the function made others."""
-    schema = frame.collect_schema()
-    wanted = {**chunk.table.schema, **PARTITION_SCHEMA}
-    for name, dtype in wanted.items():
-        if name not in schema:
-            raise ComputationError(f"{chunk.table.name}: the function gives no column '{name}'")
-        if schema[name] != dtype:
-            raise ComputationError(f"{chunk.table.name}.{name} is {schema[name]}, the contract says {dtype}")
-    helpers = [name for name in (FLAGS,) if name in schema]
-    return frame.select([*wanted, *helpers])
+    """The contract's columns in its order, and the flags."""
+    return frame.select([*chunk.table.schema, *PARTITION_SCHEMA, FLAGS])
