@@ -14,6 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lakehouse_assets.lake.errors import SettingsError
+from lakehouse_assets.lake.landing_root import understood
 
 # Options of object stores are taken over by their own names, as delta-rs, Polars and DuckDB read them.
 STORE_PREFIXES = ("AWS_", "AZURE_")
@@ -62,9 +63,9 @@ class Settings(BaseModel):
         except ValidationError as error:
             faults = [f"{names.get(str(fault['loc'][0]), fault['loc'][0])}: {fault['msg']}" for fault in error.errors()]
             raise SettingsError("; ".join(faults)) from error
-        if REMOTE in settings.landing or REMOTE in settings.root:
-            settings = settings.model_copy(update={"storage_options": options})
-        return settings
+        places = [place for place in (settings.landing, settings.root) if REMOTE in place]
+        known = {name: value for place in places for name, value in understood(place, options).items()}
+        return settings.model_copy(update={"storage_options": known})
 
     @cached_property
     def is_remote(self) -> bool:

@@ -11,9 +11,15 @@ import pytest
 from pydantic import ValidationError
 
 from lakehouse_assets.lake.errors import LakeError
+from lakehouse_assets.lake.landing_root import open_store
 from lakehouse_assets.settings import Settings
 
-AWS = {"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "key"}
+AWS = {"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
+AZURE = {"AZURE_STORAGE_ACCOUNT_NAME": "account", "AZURE_STORAGE_ACCOUNT_KEY": "a2V5"}
+AWS_OPTIONS = {"aws_region": "eu-central-1", "aws_access_key_id": "key", "aws_secret_access_key": "secret"}
+AZURE_OPTIONS = {"azure_storage_account_name": "account", "azure_storage_account_key": "a2V5"}
+# Variables that the clouds' own programs and their machines set.
+OTHERS = {"AWS_CA_BUNDLE": "/etc/ssl/ca.pem", "AWS_EXECUTION_ENV": "fargate", "AZURE_CONFIG_DIR": "/etc/azure"}
 
 
 def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
@@ -59,12 +65,28 @@ def test_a_relative_folder_is_one_of_the_folder_that_it_was_named_in(
     assert settings.root == str(Path("~/lake").expanduser())
 
 
-@pytest.mark.parametrize("place", ["s3://bucket/lake", "abfss://lake@account.dfs.core.windows.net/lake"])
-def test_an_object_store_is_taken_as_it_is_with_its_options(place: str) -> None:
-    settings = Settings.from_environment({"LAKEHOUSE_ROOT": place, **AWS, "AZURE_EMPTY": "", "PATH": "/bin"})
+@pytest.mark.parametrize(
+    ("place", "options"),
+    [
+        ("s3://bucket/lake", AWS_OPTIONS),
+        ("abfss://lake@account.dfs.core.windows.net/lake", AZURE_OPTIONS),
+        ("az://lake/lake", AZURE_OPTIONS),
+    ],
+)
+def test_an_object_store_is_taken_as_it_is_with_the_options_that_it_knows(place: str, options: dict[str, str]) -> None:
+    environment = {**AWS, **AZURE, **OTHERS, "AZURE_EMPTY": "", "PATH": "/bin"}
+    settings = Settings.from_environment({"LAKEHOUSE_ROOT": place, **environment})
     assert settings.root == place
     assert settings.is_remote
-    assert settings.storage_options == {"aws_region": "eu-central-1", "aws_access_key_id": "key"}
+    assert settings.storage_options == options
+
+
+def test_landing_zone_and_lake_may_lie_in_two_clouds() -> None:
+    places = {"LAKEHOUSE_LANDING": "s3://bucket/landing", "LAKEHOUSE_ROOT": "az://lake/lake"}
+    settings = Settings.from_environment({**places, **AWS, **AZURE, **OTHERS})
+    assert settings.storage_options == AWS_OPTIONS | AZURE_OPTIONS
+    assert "bucket" in repr(open_store(settings.landing, settings.storage_options))
+    assert "lake" in repr(open_store(settings.root, settings.storage_options))
 
 
 def test_a_landing_zone_in_an_object_store_has_its_options_beside_a_lake_on_disk() -> None:

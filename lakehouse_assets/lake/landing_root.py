@@ -33,6 +33,7 @@ CONNECTION_OPTIONS = {
     "timeout",
     "user_agent",
 }
+CLOUD_PREFIXES = ("aws_", "azure_")
 # Options that only the writer of Delta tables knows.
 DELTA_OPTIONS = {"aws_s3_allow_unsafe_rename", "aws_s3_locking_provider", "allow_unsafe_rename", "max_retries"}
 
@@ -210,10 +211,9 @@ def open_store(url: str, options: Mapping[str, str]) -> ObjectStore:
     config: Any = {}
     connection: Any = {}
     for name, value in options.items():
-        bare = name.lower().removeprefix("aws_").removeprefix("azure_")
-        if bare in CONNECTION_OPTIONS:
-            connection[bare] = value
-        elif name.lower() not in DELTA_OPTIONS:
+        if _bare(name) in CONNECTION_OPTIONS:
+            connection[_bare(name)] = value
+        elif name.lower() not in DELTA_OPTIONS and not _of_another_cloud(url, name):
             config[name] = value
     if any(value.startswith("http://") for value in config.values()):
         connection.setdefault("allow_http", "true")
@@ -221,6 +221,40 @@ def open_store(url: str, options: Mapping[str, str]) -> ObjectStore:
         return from_url(url, config=config or None, client_options=connection or None)
     except (BaseError, ValueError) as error:
         raise LandingError(f"landing root {url} cannot be opened: {_brief(error)}") from error
+
+
+def understood(url: str, options: Mapping[str, str]) -> dict[str, str]:
+    """Those options that the store behind a URL knows.
+
+    An environment also has `AWS_CA_BUNDLE`, `AZURE_CONFIG_DIR` and others of the same prefix, for other programs.
+    """
+    from obstore.exceptions import BaseError, UnknownConfigurationKeyError
+    from obstore.store import from_url
+
+    known = {}
+    for name, value in options.items():
+        if _of_another_cloud(url, name):
+            continue
+        if _bare(name) not in CONNECTION_OPTIONS and name.lower() not in DELTA_OPTIONS:
+            one: Any = {name: value}
+            try:
+                from_url(url, config=one)
+            except UnknownConfigurationKeyError:
+                continue
+            except (BaseError, ValueError):  # known, and of no use alone: `open_store` says what is wrong
+                pass
+        known[name] = value
+    return known
+
+
+def _bare(name: str) -> str:
+    return name.lower().removeprefix("aws_").removeprefix("azure_")
+
+
+def _of_another_cloud(url: str, name: str) -> bool:
+    """Whether an option is for the other store, where landing zone and lake lie on two."""
+    prefix = "aws_" if url.startswith("s3") else "azure_"
+    return name.lower().startswith(CLOUD_PREFIXES) and not name.lower().startswith(prefix)
 
 
 def _object_entry(meta: Mapping[str, Any]) -> Entry:
