@@ -6,13 +6,15 @@ Belongs here: bit masks of broken rules, and their names and counts. Not here: w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from operator import add, and_
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from lakehouse_assets.lake.contract import Rule, type_of_action
 from lakehouse_assets.lake.source import BUSINESS_DATE, OPERATION, Source
-from lakehouse_assets.lake.values import cleaned, code
+from lakehouse_assets.lake.values import code, tidy
 
 BROKEN = "_broken"
 FLAGS = "_flags"
@@ -43,11 +45,11 @@ def source_rules(rules: Sequence[Rule], source: Source, schema: Mapping[str, pl.
     typed = [name for name in source.columns if name in schema and _is_parsed(schema[name])]
     judged: list[Rule] = []
     for name in typed:
-        kept = pl.col(name).is_not_null() | cleaned(RAW + name).is_null()
+        kept = _or_where(pl.col(name).is_not_null(), RAW + name, says=False)
         judged.append(Rule("unparsable", name, "reject", f"{name} does not parse as {schema[name]}", kept))
     for rule in rules:
         if rule.name == "is_null" and rule.column in typed:
-            judged.append(rule._replace(kept=rule.kept | cleaned(RAW + rule.column).is_not_null()))
+            judged.append(rule._replace(kept=_or_where(rule.kept, RAW + rule.column, says=True)))
         else:
             judged.append(rule)
     if source.kind == "event" and source.version is not None:
@@ -55,6 +57,20 @@ def source_rules(rules: Sequence[Rule], source: Source, schema: Mapping[str, pl.
     identity = {*source.key, source.version}
     deleted = pl.col(DELETED)
     return tuple(r if r.column in identity or r.action == "flag" else r._replace(kept=deleted | r.kept) for r in judged)
+
+
+def _or_where(kept: pl.Expr, raw: str, *, says: bool) -> pl.Expr:
+    """Also kept are rows whose raw text says something, or nothing; the text is cleaned for these rows only."""
+
+    def either(given: Sequence[pl.Series]) -> pl.Series:
+        held, texts = given[0].fill_null(value=False), given[1]
+        rows = (~held).arg_true()
+        if rows.is_empty():
+            return held
+        found = tidy(texts.gather(rows))
+        return held.clone().scatter(rows, found.is_not_null() if says else found.is_null())
+
+    return pl.map_batches([kept, raw], either, return_dtype=pl.Boolean(), is_elementwise=True)
 
 
 def _is_parsed(dtype: pl.DataType) -> bool:
@@ -80,11 +96,22 @@ def with_deleted(frame: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 
 def mask(rules: Iterable[Rule], action: type_of_action) -> pl.Expr:
     """Bit i is set where the i-th rule of the action is broken."""
-    bits = [
-        pl.when(rule.kept.fill_null(value=True)).then(pl.lit(0, pl.UInt64)).otherwise(pl.lit(1 << bit, pl.UInt64))
-        for bit, rule in enumerate(rules_with(rules, action))
-    ]
-    return pl.sum_horizontal(bits) if bits else pl.lit(0, pl.UInt64)
+    kept = [rule.kept.fill_null(value=True) for rule in rules_with(rules, action)]
+    if not kept:
+        return pl.lit(0, pl.UInt64)
+    return pl.map_batches(kept, _masks, return_dtype=pl.UInt64(), is_elementwise=True)
+
+
+def _masks(given: Sequence[pl.Series]) -> pl.Series:
+    """Bits of broken rules: few rows break any, and only of these it is asked which."""
+    size = max(map(len, given))
+    kept = [one.new_from_index(0, size) if len(one) != size else one for one in given]  # a constant has length 1
+    broken = (~reduce(and_, kept)).arg_true()
+    masks = pl.repeat(0, size, dtype=pl.UInt64, eager=True)
+    if broken.is_empty():
+        return masks
+    bits = (one.gather(broken).not_().cast(pl.UInt64) * 2**bit for bit, one in enumerate(kept))
+    return masks.scatter(broken, reduce(add, bits))
 
 
 def rules_with(rules: Iterable[Rule], action: type_of_action) -> list[Rule]:
@@ -96,7 +123,7 @@ def judge(frame: pl.LazyFrame, rules: Sequence[Rule]) -> Judged:
     """Split a frame by its rules, in the stream: nothing is computed here."""
     annotated = frame.with_columns(
         mask(rules, "reject").alias(BROKEN), mask(rules, "flag").alias(FLAGS), mask(rules, "warn").alias(WARNED)
-    )
+    ).cache()
     return Judged(annotated, annotated.filter(pl.col(BROKEN) == 0), annotated.filter(pl.col(BROKEN) != 0))
 
 
@@ -104,11 +131,10 @@ def names_of(column: str, names: Sequence[str]) -> pl.Expr:
     """The sorted names of the bits set in a mask column, as List(String)."""
 
     def look_up(masks: pl.Series) -> pl.Series:
-        distinct = masks.unique()
+        distinct = masks.unique().sort()
         lists = [sorted({names[b] for b in range(len(names)) if m >> b & 1}) for m in distinct.to_list()]
-        table = pl.DataFrame({"mask": distinct, "names": pl.Series(lists, dtype=pl.List(pl.String))})
-        found = masks.to_frame("mask").join(table, on="mask", how="left", maintain_order="left")
-        return found["names"].rename(masks.name)
+        found = pl.Series(masks.name, lists, dtype=pl.List(pl.String))
+        return found.gather(distinct.search_sorted(masks)) if len(masks) else found
 
     return pl.col(column).map_batches(look_up, return_dtype=pl.List(pl.String), is_elementwise=True)
 

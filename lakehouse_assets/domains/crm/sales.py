@@ -106,24 +106,33 @@ def _in_trailing_days(recent: pl.LazyFrame, figures: tuple[pl.Expr, ...], first:
 
 def _touched_leads(leads: pl.LazyFrame, recent: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
     """How the leads stand on each date that were touched through each channel in the 30 days to it."""
-    pair = ["channel", "lead_id"]
-    touches = recent.filter(pl.col("lead_id").is_not_null()).select(*pair, "date").unique().sort(*pair, "date")
-    # A touch counts for 30 days, or until the next one of the same lead and channel takes over.
-    until = pl.min_horizontal(
-        pl.col("date") + pl.duration(days=CHANNEL_DAYS - 1),
-        pl.col("date").shift(-1).over(pair) - pl.duration(days=1),
-        pl.lit(last),
-    )
+    touches = recent.filter(pl.col("lead_id").is_not_null()).select("channel", "lead_id", "date").unique()
     value, won = pl.col("deal_value"), is_won().fill_null(value=False)
     return (
-        touches.with_columns(pl.max_horizontal("date", pl.lit(first)).alias("_from"), until.alias("_until"))
-        .filter(pl.col("_until") >= pl.col("_from"))
-        .select(*pair, pl.date_ranges("_from", "_until").alias("date"))
-        .explode("date", empty_as_null=False)
+        _standing_touches(touches, first, last)
         .join(leads.select("date", "lead_id", "status", "deal_value"), on=["date", "lead_id"], how="inner")
         .group_by("date", "channel")
         .agg(
             ratio(won.sum(), pl.len()).alias("conversion_rate"),
             ratio(exact_sum(value.filter(won)), value.filter(won).count()).alias("avg_deal_value"),
         )
+    )
+
+
+def _standing_touches(touches: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
+    """Each channel and lead on the dates on which a touch counts: for 30 days, or until the next one takes over."""
+    pair = ["channel", "lead_id"]
+    if first == last:
+        return touches.select(pair).unique().with_columns(pl.lit(last).alias("date"))
+    until = pl.min_horizontal(
+        pl.col("date") + pl.duration(days=CHANNEL_DAYS - 1),
+        pl.col("date").shift(-1).over(pair) - pl.duration(days=1),
+        pl.lit(last),
+    )
+    return (
+        touches.sort(*pair, "date")
+        .with_columns(pl.max_horizontal("date", pl.lit(first)).alias("_from"), until.alias("_until"))
+        .filter(pl.col("_until") >= pl.col("_from"))
+        .select(*pair, pl.date_ranges("_from", "_until").alias("date"))
+        .explode("date", empty_as_null=False)
     )

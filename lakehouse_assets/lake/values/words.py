@@ -15,6 +15,7 @@ NULL_WORDS = ("", "null", "na", "n/a", "none", "nan", "-")
 _NULL_SPELLINGS = tuple(
     "".join(letters) for word in NULL_WORDS for letters in product(*(sorted({c, c.upper()}) for c in word))
 )
+_ASCII_SPACE = r"[\t-\r ]"
 _UNTIDY_SPACE = r"^\s|\s$|\s\s|[^\S ]"
 _PLAIN_NAME = r"^[a-z0-9]+( [a-z0-9]+)*$"
 
@@ -40,13 +41,28 @@ def change_where(values: pl.Series, mask: pl.Series, change: Callable[[pl.Series
 def tidy(values: pl.Series) -> pl.Series:
     """NFKC, trimmed, inner white space collapsed, null words null; each step only on the rows that need it."""
     values = values.cast(pl.String)
-    values = change_where(values, values.str.len_bytes() != values.str.len_chars(), lambda v: v.str.normalize("NFKC"))
-    values = change_where(
+    unusual = (values.str.len_bytes() != values.str.len_chars()) | values.str.contains(_ASCII_SPACE)
+    values = change_where(values, unusual, _composed)
+    return change_where(values, values.is_in(_NULL_SPELLINGS), lambda v: pl.Series([None] * v.len(), dtype=pl.String))
+
+
+def _composed(values: pl.Series) -> pl.Series:
+    values = values.str.normalize("NFKC")
+    return change_where(
         values,
         values.str.contains(_UNTIDY_SPACE),
         lambda v: v.str.replace_all(r"\s+", " ").str.strip_chars(" "),
     )
-    return change_where(values, values.is_in(_NULL_SPELLINGS), lambda v: pl.Series([None] * v.len(), dtype=pl.String))
+
+
+def read_plain_first(values: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Read values as they are, and those that gave null once more, tidied.
+
+    `read` must give of a text either null or what it gives of the tidied text; few texts need to be tidied at all.
+    """
+    found = read(values)
+    left = (found.is_null() & values.is_not_null()).arg_true()
+    return found if left.is_empty() else found.clone().scatter(left, read(tidy(values.gather(left))))
 
 
 def text(column: str | pl.Expr) -> pl.Expr:
