@@ -22,19 +22,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple, NoReturn, cast
+from typing import Any, Literal, NamedTuple, NoReturn, cast, get_args
 
 import pandera.polars as pa
 import polars as pl
 from pandera.api.polars.types import PolarsData
 from pandera.backends.polars.register import register_polars_backends
+from pandera.errors import SchemaInitError
 
 from lakehouse_assets.lake.errors import ContractError
+from lakehouse_assets.lake.pandera_options import refuse_options, refuse_type
 
 # Before any schema is made: checks keep the functions that were known when their schema was.
 register_polars_backends()
 
 type_of_action = Literal["reject", "flag", "warn"]
+ACTIONS = get_args(type_of_action)
 KEY = "key"
 UNIT = "unit"
 RULE_NAMES = {
@@ -165,25 +168,47 @@ class _Recorder:
         raise ContractError(f"a check calls LazyFrame.{name}: write it as one expression, so that it streams")
 
 
-def _expression(check: pa.Check, key: str) -> pl.Expr:
+def _expression(contract: type[Contract], check: pa.Check, key: str) -> pl.Expr:
     recorder = _Recorder()
     function = partial(check._check_fn, **check._check_kwargs)  # noqa: SLF001 - what pandera would call
     frame = cast("pl.LazyFrame", recorder)
     if check.element_wise or function(PolarsData(frame, key)) is not recorder:
         raise ContractError(f"check {check.name} of {key} is no expression: it must select from data.lazyframe")
-    return pl.all_horizontal(recorder.selected)
+    if not recorder.selected or not all(isinstance(selected, pl.Expr) for selected in recorder.selected):
+        raise ContractError(f"rule {check.name} of {contract.__name__} is no expression: it must return a pl.Expr")
+    if any(selected.meta.has_multiple_outputs() for selected in recorder.selected):
+        raise ContractError(
+            f"rule {check.name} of {contract.__name__} is of many columns at once, the lake's own among them: name each"
+        )
+    kept = pl.all_horizontal(recorder.selected)
+    return kept if check.ignore_na else kept.fill_null(value=False)
+
+
+def _schema_of(contract: type[Contract]) -> pa.DataFrameSchema:
+    """What pandera makes of a contract, if judging does all of it; else raises ContractError."""
+    try:
+        schema = contract.to_schema()
+    except (SchemaInitError, TypeError, AttributeError) as error:
+        raise ContractError(f"{contract.__name__} is no contract: {error}") from error
+    refuse_options(contract, schema)
+    return schema
 
 
 def columns_of(contract: type[Contract]) -> list[Column]:
-    """The contract's columns in the order in which they are written."""
-    schema = contract.to_schema()
+    """The contract's columns in the order in which they are written.
+
+    Raises ContractError for a column that cannot be stored or judged as it is declared.
+    """
     found = []
-    for name, declared in schema.columns.items():
+    for name, declared in _schema_of(contract).columns.items():
         metadata: dict[str, Any] = dict(declared.metadata or {})
+        if unknown := sorted(set(metadata) - {KEY, UNIT}):
+            raise ContractError(f"{contract.__name__}.{name} has metadata {unknown}, which no one reads: leave it out")
         if not declared.description:
             raise ContractError(f"{contract.__name__}.{name} has no description: declare it with column(...)")
         given = cast("pl.DataType | type[pl.DataType]", declared.dtype.type)
         dtype = given if isinstance(given, pl.DataType) else given()
+        refuse_type(f"{contract.__name__}.{name}", dtype)
         found.append(
             Column(name, dtype, declared.description, metadata.get(UNIT), declared.nullable, bool(metadata.get(KEY)))
         )
@@ -196,21 +221,28 @@ def _builtin_name(check: pa.Check) -> str:
     return RULE_NAMES.get(str(check.name), str(check.name))
 
 
+def _action(check: pa.Check) -> type_of_action:
+    if check.title in ACTIONS:
+        return cast("type_of_action", check.title)
+    return "warn" if check.raise_warning else "reject"
+
+
 def rules_of(contract: type[Contract]) -> list[Rule]:
     """Compile the contract: non-null columns, column checks, then the rules in the order written.
 
+    A check that pandera would only warn of is a `warn` rule; one with `ignore_na=False` is broken by null.
     Raises ContractError for a check that cannot run inside a streaming scan.
     """
-    schema = contract.to_schema()
+    schema = _schema_of(contract)
     rules = []
     for name, declared in schema.columns.items():
         if not declared.nullable:
             rules.append(Rule("is_null", name, "reject", f"{name} is missing", pl.col(name).is_not_null()))
         for check in declared.checks:
-            kept = _expression(check, name)
-            description = f"{name} breaks {check.error or check.name}"
-            rules.append(Rule(_builtin_name(check), name, "reject", description, kept))
+            description = check.description or f"{name} breaks {check.error or check.name}"
+            kept = _expression(contract, check, name)
+            rules.append(Rule(_builtin_name(check), name, _action(check), inspect.cleandoc(description), kept))
     for check in schema.checks:
-        action = cast("type_of_action", check.title or "reject")
-        rules.append(Rule(str(check.name), None, action, check.description or "", _expression(check, "*")))
+        kept = _expression(contract, check, "*")
+        rules.append(Rule(str(check.name), None, _action(check), check.description or "", kept))
     return rules
