@@ -2,7 +2,7 @@
 
 Without options it is the `lakehouse` command. With `--gate` it loads everything, says so by a file beside the gate, and
 waits until the gate is there, so that several start at once. With `--steps` the backfill does without Dagster, in a
-third of the time: the same plans and the same steps, one after another. `--file-bytes` bounds what it can write into one
+third of the time: the same plans and the same steps, one after another. `--file-bytes` bounds what it can write into a
 file; every further byte fails, as on a full disk. `--bound-by-permissions` takes root's power to pass by permissions.
 """
 
