@@ -22,7 +22,7 @@ from lakehouse_assets.lake.judge import QUARANTINE_SCHEMA
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.storage import PARTITION_COLUMNS, PARTITION_SCHEMA, replacing
+from lakehouse_assets.lake.storage import PARTITION_COLUMNS, PARTITION_SCHEMA, in_one_line, replacing
 
 T = TypeVar("T")
 # A file becomes part of its table with the commit, so one younger than the longest run may still be needed.
@@ -156,4 +156,6 @@ def _guarded(name: TableName, action: Callable[[], T]) -> T:
     try:
         return action()
     except (DeltaError, OSError) as error:
-        raise StorageError(f"table {name} cannot be maintained: {error}; nothing is lost, run it again") from error
+        raise StorageError(
+            f"table {name} cannot be maintained: {in_one_line(error)}; nothing is lost, run it again"
+        ) from error

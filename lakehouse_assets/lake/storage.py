@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ PARTITION_COLUMNS = ("tenant_id", "date")
 PARTITION_SCHEMA: dict[str, pl.DataType] = {"tenant_id": pl.String(), "date": pl.Date()}
 COMMIT_ATTEMPTS = 100
 CREATE_ATTEMPTS = 5
+COLOUR = re.compile("\x1b\\[[0-9;]*m")
 FILE_SCHEMA: dict[str, pl.DataType] = {"path": pl.String(), "size_bytes": pl.Int64(), "num_records": pl.Int64()}
 
 
@@ -62,7 +64,7 @@ class Lake:
         except TableNotFoundError:
             return None
         except DeltaError as error:
-            raise StorageError(f"table {name} cannot be opened: {error}") from error
+            raise StorageError(f"table {name} cannot be opened: {in_one_line(error)}") from error
         return self._opened[name]
 
     def _guard(self, name: TableName, action: Callable[[], object]) -> None:
@@ -70,7 +72,7 @@ class Lake:
             action()
         except (DeltaError, OSError) as error:
             self._opened.pop(name, None)
-            raise StorageError(f"table {name} cannot be read or written: {error}") from error
+            raise StorageError(f"table {name} cannot be read or written: {in_one_line(error)}") from error
 
     def ensure(
         self, name: TableName, schema: Mapping[str, Any], partition_by: Sequence[str] = PARTITION_COLUMNS
@@ -111,7 +113,7 @@ class Lake:
                 time.sleep(random.uniform(0.005, 0.02) * (attempt + 1))
             if (opened := self.open(name)) is not None:
                 return opened
-        raise StorageError(f"table {name} could not be created at {self.uri(name)}") from fault
+        raise StorageError(f"table {name} could not be created at {self.uri(name)}: {fault}") from fault
 
     def files(self, name: TableName, **partition: Collection[Any]) -> pl.DataFrame:
         """The live files of the partitions whose values are among the given ones: path, size_bytes, num_records
@@ -189,13 +191,19 @@ class Lake:
         except CommitFailedError as error:
             raise LostRaceError(f"table {name}: another writer committed first") from error
         except (DeltaError, OSError) as error:
-            raise StorageError(f"table {name} cannot be written: {error}") from error
+            raise StorageError(f"table {name} cannot be written: {in_one_line(error)}") from error
 
     def _existing(self, name: TableName) -> DeltaTable:
         opened = self.open(name)
         if opened is None:
             raise StorageError(f"table {name} is not at {self.uri(name)}")
         return opened
+
+
+def in_one_line(error: Exception) -> str:
+    """What an error and its causes say; delta-rs writes them as a tree of coloured lines."""
+    lines = (COLOUR.sub("", line).strip(" ↳") for line in str(error).splitlines())
+    return ": ".join(line for line in lines if line)
 
 
 def _commit(opened: DeltaTable, added: Sequence[Written], removed: pl.DataFrame, receipt: Mapping[str, Any]) -> int:
