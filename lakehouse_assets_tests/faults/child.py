@@ -94,8 +94,9 @@ def _backfill(house: Lakehouse, chosen: Sequence[TableName], given: argparse.Nam
         if (pending, plan.new_files) == before or not any(pending.values()):
             return faults
         before = pending, plan.new_files
-        if plan.new_files:
-            pending = {name: found for name, found in pending.items() if name in house.sources}
+        bronze = {name: found for name, found in pending.items() if name in house.sources and found}
+        if plan.new_files and bronze:
+            pending = bronze
         else:
             rebuild = False
         for name, partitions in pending.items():
