@@ -126,6 +126,9 @@ def _checked(table: Table, given: object, promised: Mapping[str, pl.DataType]) -
             )
         if schema[name] != dtype:
             raise ComputationError(f"{table.name}.{name} is {schema[name]}, the contract says {dtype}")
+    if lacking := [name for name in table.judged_columns if name not in schema and name not in PARTITION_SCHEMA]:
+        rule = table.judged_columns[lacking[0]]
+        raise ComputationError(f"{table.name}: the function gives no column '{lacking[0]}', which rule {rule} reads")
     return given
 
 

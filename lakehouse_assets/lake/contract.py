@@ -180,7 +180,7 @@ def _expression(contract: type[Contract], check: pa.Check, key: str) -> pl.Expr:
         raise ContractError(
             f"rule {check.name} of {contract.__name__} is of many columns at once, the lake's own among them: name each"
         )
-    kept = pl.all_horizontal(recorder.selected)
+    kept = recorder.selected[0] if len(recorder.selected) == 1 else pl.all_horizontal(recorder.selected)
     return kept if check.ignore_na else kept.fill_null(value=False)
 
 

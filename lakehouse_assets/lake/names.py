@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Self
 
-from lakehouse_assets.lake.errors import LakeError
+from lakehouse_assets.lake.errors import ContractError, LakeError
 
 LAYERS = ("bronze", "silver", "gold", "platinum")
 QUARANTINE = "quarantine"
@@ -59,7 +59,7 @@ class TableName(NamedTuple):
         """The table that a function's parameter names: `silver_leads_clean` of its own domain."""
         layer, _, table = parameter.partition("_")
         if layer not in LAYERS or not table:
-            raise LakeError(f"parameter '{parameter}' names no table: write <layer>_<table>")
+            raise ContractError(f"'{parameter}' names no table: write <layer>_<table>")
         return cls(domain, layer, table)
 
 

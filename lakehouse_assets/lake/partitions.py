@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from lakehouse_assets.lake.errors import ContractError
+
 DAY = timedelta(days=1)
 
 
@@ -38,6 +40,11 @@ def days(first: date, last: date) -> list[date]:
     return [first + DAY * offset for offset in range((last - first).days + 1)]
 
 
+def _check_days(what: str, given: int, *, least: int) -> None:
+    if type(given) is not int or given < least:
+        raise ContractError(f"{what} is {given!r}: give a whole number of days, at least {least}")
+
+
 @dataclass(frozen=True)
 class SameDate:
     """An input of which date D reads the partition D."""
@@ -59,6 +66,9 @@ class Trailing:
 
     count: int
 
+    def __post_init__(self) -> None:
+        _check_days("trailing(days=…)", self.count, least=1)
+
     def dates(self, day: date, start: date) -> list[date]:
         return self.union(day, day, start)
 
@@ -78,6 +88,10 @@ class MaturedMonthEnds:
 
     horizon: int
     history: int = 1
+
+    def __post_init__(self) -> None:
+        _check_days("MaturedMonthEnds(horizon=…)", self.horizon, least=0)
+        _check_days("MaturedMonthEnds(history=…)", self.history, least=1)
 
     def snapshots(self, day: date, start: date) -> list[date]:
         """The month ends t with start ≤ t and t + horizon ≤ D, oldest first."""
@@ -113,7 +127,7 @@ SAME_DATE = SameDate()
 
 
 def trailing(*, days: int) -> Trailing:
-    """The window D − days + 1 … D."""
+    """The window D − days + 1 … D. Raises ContractError for less than a day."""
     return Trailing(days)
 
 

@@ -6,10 +6,13 @@ Belongs here: the shape of what lands. Not here: reading files (`landing`, `read
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
+
+from lakehouse_assets.lake.errors import ContractError
 
 # Written by the reader beside the source's own columns, in every bronze table.
 FILE_COLUMNS: dict[str, pl.DataType] = {
@@ -21,6 +24,9 @@ FILE_COLUMNS: dict[str, pl.DataType] = {
 }
 OPERATION = "_op"
 BUSINESS_DATE = "_business_date"
+PARTITION_COLUMNS = ("tenant_id", "date")
+# Names that files, Delta tables and SQL all take as they are. The lake's own begin with _ or hold a colon.
+COLUMN_PATTERN = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +36,7 @@ class Source:
     `kind` is `event` (facts that happened at `version`, a time) or `entity` (states of a thing, the
     newest `version` wins; None means that the landing order decides). `columns` maps each column in a clean
     file's order to its description. A file without one of `required` is refused whole; one that has the
-    `_op` column needs only the key.
+    `_op` column needs only the key. Raises ContractError where the parts contradict each other.
     """
 
     domain: str
@@ -43,11 +49,22 @@ class Source:
     description: str
 
     def __post_init__(self) -> None:
+        place = f"source {self.domain}/{self.name}"
         named = {*self.key, *self.required, *([self.version] if self.version else [])}
         if unknown := sorted(named - set(self.columns)):
-            raise ValueError(f"source {self.domain}/{self.name} names columns it does not have: {unknown}")
+            raise ContractError(f"{place} names columns it does not have: {unknown}")
         if self.kind == "event" and self.version is None:
-            raise ValueError(f"event source {self.domain}/{self.name} names no event time")
+            raise ContractError(f"event {place} names no event time: give it as version")
+        if not self.key:
+            raise ContractError(f"{place} has no key: name the columns that tell its rows apart")
+        lower = [name.lower() for name in self.columns]
+        for name in self.columns:
+            if not COLUMN_PATTERN.fullmatch(name):
+                raise ContractError(f"{place}: '{name}' is no name of a column: write letters, digits and _")
+            if name.lower() in PARTITION_COLUMNS:
+                raise ContractError(f"{place} has a column {name}, which every table has for its partitions")
+            if lower.count(name.lower()) > 1:
+                raise ContractError(f"{place} has two columns {name}: files name them in any letter case")
 
     @property
     def meaning(self) -> tuple[object, ...]:

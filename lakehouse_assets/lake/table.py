@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -16,6 +16,7 @@ import polars as pl
 
 from lakehouse_assets.lake.code_version import code_version
 from lakehouse_assets.lake.contract import TRACE_COLUMNS, Column, Contract, Rule, columns_of, rules_of
+from lakehouse_assets.lake.declarations import check_references, check_table
 from lakehouse_assets.lake.errors import ContractError
 from lakehouse_assets.lake.judge import source_rules
 from lakehouse_assets.lake.names import TableName
@@ -97,6 +98,11 @@ class Table:
         return (*self.rules, unique)
 
     @cached_property
+    def judged_columns(self) -> dict[str, str]:
+        """The columns that the rules read, each with a rule that does."""
+        return {name: rule.id for rule in self.judged_rules for name in rule.kept.meta.root_names()}
+
+    @cached_property
     def reads(self) -> dict[TableName, type_of_window]:
         """Every table read, references included, with the window of each."""
         found = {given.table: given.window for given in self.inputs.values()}
@@ -125,17 +131,24 @@ def declared_tables() -> dict[TableName, Table]:
 
     for name in sorted(_registry):
         add(name, ())
+    for table in ordered.values():
+        check_references(table, ordered)
     return ordered
 
 
 def _declare(table: Table) -> Table:
-    if table.name in _registry and _registry[table.name].function is not table.function:
-        raise ContractError(f"{table.name} is declared twice")
+    known = _registry.get(table.name)
+    if known is not None and _identity(known) != _identity(table):
+        raise ContractError(f"{table.name} is declared twice: rename one of the two")
     for other in _registry:
         if other != table.name and other.quarantine == table.name.quarantine:
             raise ContractError(f"{table.name} and {other} would share the quarantine {other.quarantine}: rename one")
     _registry[table.name] = table
     return table
+
+
+def _identity(table: Table) -> tuple[object, ...]:
+    return (table.function, table.contract, table.source, table.code_version)
 
 
 def declare_bronze(source: Source) -> Table:
@@ -160,16 +173,16 @@ def declare_bronze(source: Source) -> Table:
         )
         for name, dtype in source.bronze_schema.items()
     )
-    return _declare(
-        Table(
-            name=TableName(source.domain, "bronze", source.name),
-            kind="bronze",
-            description=f"One row per record of the files landed: {source.description}",
-            columns=columns,
-            source=source,
-            code_version=code_version(FRAMEWORK_VERSION, source.meaning),
-        )
+    declared = Table(
+        name=TableName(source.domain, "bronze", source.name),
+        kind="bronze",
+        description=f"One row per record of the files landed: {source.description}",
+        columns=columns,
+        source=source,
+        code_version=code_version(FRAMEWORK_VERSION, source.meaning),
     )
+    check_table(declared)
+    return _declare(declared)
 
 
 def table(
@@ -193,43 +206,36 @@ def table(
     def declare(function: type_of_function) -> type_of_function:
         domain = _domain_of(function)
         name = TableName.of_parameter(domain, function.__name__)
+        parameters = list(inspect.signature(function).parameters)
         inputs = {
             parameter: Input(TableName.of_parameter(domain, parameter), (windows or {}).get(parameter, SAME_DATE))
-            for parameter in inspect.signature(function).parameters
+            for parameter in parameters
             if parameter != "window"
         }
         if unknown := sorted(set(windows or {}) - set(inputs)):
             raise ContractError(f"{name} declares windows for what it does not read: {unknown}")
         if not contract.__doc__:
             raise ContractError(f"{contract.__name__} does not say what one row is: give it a docstring")
-        columns = tuple(columns_of(contract)) + (TRACE_COLUMNS if source else ())
-        _declare(
-            Table(
-                name=name,
-                kind=source.kind if source else "derived",
-                description=inspect.cleandoc(contract.__doc__),
-                columns=columns,
-                rules=tuple(rules_of(contract)),
-                contract=contract,
-                function=function,
-                source=source,
-                inputs=inputs,
-                references=references or {},
-                duplicates=duplicates,
-                carries_forward=carries_forward,
-                max_reject_share=max_reject_share,
-                code_version=code_version(
-                    FRAMEWORK_VERSION,
-                    contract,
-                    function,
-                    source and source.meaning,
-                    windows,
-                    references,
-                    duplicates,
-                    max_reject_share,
-                ),
-            )
+        declared = Table(
+            name=name,
+            kind=source.kind if source else "derived",
+            description=inspect.cleandoc(contract.__doc__),
+            columns=tuple(columns_of(contract)) + (TRACE_COLUMNS if source else ()),
+            rules=tuple(rules_of(contract)),
+            contract=contract,
+            function=function,
+            source=source,
+            inputs=inputs,
+            references=references or {},
+            duplicates=duplicates,
+            carries_forward=carries_forward,
+            max_reject_share=max_reject_share,
         )
+        check_table(declared, parameters)
+        meaning = source and source.meaning
+        settled = (windows, references, duplicates, max_reject_share)
+        version = code_version(FRAMEWORK_VERSION, contract, function, meaning, *settled)
+        _declare(replace(declared, code_version=version))
         return function
 
     return declare

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from lakehouse_assets.lake.contract import reject, rules_of
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Window
 from lakehouse_assets.lake.runner import build
@@ -36,8 +37,10 @@ from lakehouse_assets_tests.lake.toy import (
 type_of_change = Callable[[pl.LazyFrame], Any]
 
 
-@pytest.fixture
-def landed(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One lake for all: nothing that is refused here leaves anything behind."""
+    tmp_path = tmp_path_factory.mktemp("lake")
     land(tmp_path, "acme", GAUGES, day(1), "a.csv", [gauge(1)])
     land(tmp_path, "acme", READINGS, day(1), "a.csv", [reading(1, day(1))])
     build_tables(house_at(tmp_path), [B_GAUGES, B_READINGS, S_GAUGES, S_READINGS], cells("acme", day(1)))
@@ -119,3 +122,18 @@ def test_a_cleaned_event_needs_its_business_date(landed: Path) -> None:
         return toy.silver_readings(bronze_readings).drop("_business_date")
 
     assert "the function gives no column '_business_date'" in told(landed, S_READINGS, silver_readings)
+
+
+def test_a_column_that_only_a_rule_reads_is_named_with_the_rule(landed: Path) -> None:
+    class Judged(toy.Levels):
+        """One row per gauge."""
+
+        @reject
+        def drained(cls) -> pl.Expr:
+            """The lake is gone."""
+            return pl.col("depth") > 0
+
+    rules = {"rules": tuple(rules_of(Judged)), "contract": Judged}
+    house = house_at(landed, tables=with_function(LEVELS, toy.gold_levels, **rules))
+    (why,) = build(house, LEVELS, cells("acme", day(1)), "run").failed.values()
+    assert why == "ComputationError: lake.gold.levels: the function gives no column 'depth', which rule drained reads"
