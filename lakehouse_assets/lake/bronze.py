@@ -61,13 +61,15 @@ def known_and_new(register: pl.DataFrame, files: Iterable[LandingFile]) -> tuple
     return register.filter(pl.col("path").is_in(known)), new
 
 
-def business_date(source: Source, start: date) -> pl.Expr:
-    """UTC date of the event time; null where it does not parse, lies before the first partition or more than a day
-    after the ingest date.
+def with_business_date(rows: pl.LazyFrame, source: Source, start: date) -> pl.LazyFrame:
+    """Add the UTC date of the event time; null where it does not parse, lies before the first partition or more than
+    a day after the ingest date.
     """
-    day = timestamp(str(source.version)).dt.date()
+    # In two steps: Polars would read the time anew for each mention of it.
+    rows = rows.with_columns(timestamp(str(source.version)).dt.date().alias(BUSINESS_DATE))
+    day = pl.col(BUSINESS_DATE)
     inside = (day >= pl.lit(start)) & (day <= pl.col("date") + pl.duration(days=1))
-    return pl.when(inside).then(day).alias(BUSINESS_DATE)
+    return rows.with_columns(pl.when(inside).then(day).alias(BUSINESS_DATE))
 
 
 def frame_of(source: Source, opened: ReadFile, start: date) -> pl.LazyFrame:
@@ -75,7 +77,7 @@ def frame_of(source: Source, opened: ReadFile, start: date) -> pl.LazyFrame:
     rows = opened.content.rows.with_columns(
         pl.lit(opened.file.tenant_id).alias("tenant_id"), pl.lit(opened.file.date).alias("date")
     )
-    return rows.with_columns(business_date(source, start)) if source.kind == "event" else rows
+    return with_business_date(rows, source, start) if source.kind == "event" else rows
 
 
 def census(frame: pl.LazyFrame, source: Source) -> pl.LazyFrame:

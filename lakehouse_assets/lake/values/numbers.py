@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 
 import polars as pl
 
-from lakehouse_assets.lake.values.words import by_batch, expression, read_plain_first, tidy
+from lakehouse_assets.lake.values.words import by_batch, expression, plain_first, tidy
 
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
@@ -20,16 +20,19 @@ def number(column: str | pl.Expr) -> pl.Expr:
     """A finite Float64: `12`, `-1.5`, `.5`, `1e3`. Null for `1,234`, `0x10`, `1_000`, `inf` and `1e309`."""
 
     def numbers(values: pl.Series) -> pl.Series:
-        parsed = values.cast(pl.Float64, strict=False)
+        parsed = tidy(values).cast(pl.Float64, strict=False)
         return parsed.set(~parsed.is_finite(), None)
 
-    return by_batch(column, lambda values: read_plain_first(values, numbers), pl.Float64())
+    parsed = expression(column).cast(pl.Float64, strict=False)
+    plain = pl.when(parsed.is_finite()).then(parsed)
+    return plain_first(column, plain, numbers, pl.Float64())
 
 
 def integer(column: str | pl.Expr) -> pl.Expr:
     """An Int64, exact in its whole range: `250`, `250.0` and `2.5e2` are 250; `12.5` is none."""
 
     def integers(values: pl.Series) -> pl.Series:
+        values = tidy(values)
         parsed = values.cast(pl.Int64, strict=False)
         left = (values.is_not_null() & parsed.is_null()).arg_true()
         if left.is_empty():
@@ -40,7 +43,7 @@ def integer(column: str | pl.Expr) -> pl.Expr:
         exact = pl.Series([_whole(word) for word in others.gather(rare)], dtype=pl.Int64)
         return parsed.scatter(left, whole.scatter(rare, exact))
 
-    return by_batch(column, lambda values: read_plain_first(values, integers), pl.Int64())
+    return plain_first(column, expression(column).cast(pl.Int64, strict=False), integers, pl.Int64())
 
 
 def _whole(word: str) -> int | None:

@@ -5,28 +5,44 @@ Belongs here: calendar dates and points in time. Not here: business calendars an
 
 from __future__ import annotations
 
+from itertools import product
+
 import polars as pl
 
-from lakehouse_assets.lake.values.words import by_batch, change_where, read_plain_first
+from lakehouse_assets.lake.values.words import change_where, expression, plain_first, tidy
 
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _NO_SECONDS = r"^.{10}([Tt ][0-9]{2}:[0-9]{2}([Zz+-].*)?)?$"
+# Years that no offset moves past the first or the last one.
+_PLAIN_DATE = r"^[1-8][0-9]{3}-[0-9]{2}-[0-9]{2}$"
+_PLAIN_TIME = (
+    r"^[1-8][0-9]{3}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"([.,][0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?$"
+)
 _TIME = (
-    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
     r"([.,][0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?$"
 )
 _UTC = ("", "Z", "z")
+# Seconds ahead of UTC: looking one up is cheaper than reading it.
+_OFFSETS = {
+    f"{sign}{hours:02}:{minutes:02}": int(f"{sign}1") * (hours * 3600 + minutes * 60)
+    for sign, hours, minutes in product("+-", range(24), range(60))
+}
 
 
 def date(column: str | pl.Expr) -> pl.Expr:
     """A Date from YYYY-MM-DD, years 0001 to 9999, and from nothing else; an impossible one is null."""
 
     def dates(values: pl.Series) -> pl.Series:
+        values = tidy(values)
         values = values.set(~values.str.contains(_DATE), None)
         parsed = values.str.to_date("%Y-%m-%d", strict=False)
         return parsed.set(parsed.dt.year() < 1, None)
 
-    return by_batch(column, lambda values: read_plain_first(values, dates), pl.Date())
+    text = expression(column)
+    plain = pl.when(text.str.contains(_PLAIN_DATE)).then(_day(text))
+    return plain_first(column, plain, dates, pl.Date())
 
 
 def timestamp(column: str | pl.Expr) -> pl.Expr:
@@ -35,32 +51,39 @@ def timestamp(column: str | pl.Expr) -> pl.Expr:
     A date alone is its midnight. Digits past microseconds are cut. Null: hours without minutes, 24:00, leap
     seconds, impossible dates, and what its offset moves out of the years 0001 to 9999.
     """
-    return by_batch(column, lambda values: read_plain_first(values, _timestamps), pl.Datetime("us", "UTC"))
+    return plain_first(column, _plain_timestamp(expression(column)), _timestamps, pl.Datetime("us", "UTC"))
+
+
+def _day(text: pl.Expr) -> pl.Expr:
+    return text.str.head(10).str.to_date("%Y-%m-%d", strict=False, cache=False)
+
+
+def _plain_timestamp(text: pl.Expr) -> pl.Expr:
+    """The time of a text whose parts stand where they stand in `2026-01-31T10:20:30`; null for any other."""
+
+    def number(part: pl.Expr) -> pl.Expr:
+        return part.cast(pl.Int64, strict=False)
+
+    def part(start: int) -> pl.Expr:
+        return number(text.str.slice(start, 2))
+
+    seconds = part(11) * 3600 + part(14) * 60 + part(17)
+    fraction = number(text.str.slice(19).str.extract(r"^[.,]([0-9]{1,6})").str.pad_end(6, "0")).fill_null(0)
+    offset = text.str.tail(6).replace_strict(list(_OFFSETS), list(_OFFSETS.values()), default=0, return_dtype=pl.Int64)
+    moment = _day(text).cast(pl.Int64) * 86_400 + seconds - offset
+    found = (moment * 1_000_000 + fraction).cast(pl.Datetime("us", "UTC"))
+    return pl.when(text.str.contains(_PLAIN_TIME)).then(found)
 
 
 def _timestamps(values: pl.Series) -> pl.Series:
-    """Times as they are written most, and those that gave null once more, written out."""
-    found = _written_out(values)
-    left = (found.is_null() & values.is_not_null()).arg_true()
-    return found if left.is_empty() else found.clone().scatter(left, _written_out(_with_seconds(values.gather(left))))
-
-
-def _written_out(values: pl.Series) -> pl.Series:
-    fits = values.str.contains(_TIME)
-    moments = values.str.head(19)
-    parsed = _parsed(moments, "T")
-    spaced = (fits & parsed.is_null()).arg_true()
-    if not spaced.is_empty():
-        parsed = parsed.scatter(spaced, _parsed(moments.gather(spaced), " "))
+    values = _with_seconds(tidy(values))
+    values = values.set(~values.str.contains(_TIME), None)
+    parsed = values.str.head(19).str.to_datetime("%Y-%m-%dT%H:%M:%S", strict=False, time_unit="us", cache=False)
     rest = values.str.slice(19)
-    tailed = (fits & ~rest.is_in(_UTC)).arg_true()
+    tailed = (~rest.is_in(_UTC)).arg_true()
     if not tailed.is_empty():
         parsed = parsed.scatter(tailed, parsed.gather(tailed) + _tail(rest.gather(tailed)))
-    return parsed.set(~(fits & parsed.dt.year().is_between(1, 9999)), None).dt.replace_time_zone("UTC")
-
-
-def _parsed(moments: pl.Series, mark: str) -> pl.Series:
-    return moments.str.to_datetime(f"%Y-%m-%d{mark}%H:%M:%S", strict=False, time_unit="us", cache=False)
+    return parsed.set(~parsed.dt.year().is_between(1, 9999), None).dt.replace_time_zone("UTC")
 
 
 def _with_seconds(values: pl.Series) -> pl.Series:
@@ -77,22 +100,14 @@ def _with_seconds(values: pl.Series) -> pl.Series:
 
 def _tail(rest: pl.Series) -> pl.Series:
     """What fraction and offset add: `.5+02:00` is half a second less two hours."""
-    fine = rest.str.head(1).is_in([".", ","]).arg_true()
-    added = pl.repeat(0, len(rest), dtype=pl.Int64, eager=True)
-    if not fine.is_empty():
-        fractions = rest.gather(fine)
-        digits = fractions.str.extract(r"^.([0-9]{1,6})").str.pad_end(6, "0").cast(pl.Int64)
-        added = added.scatter(fine, digits)
-        rest = rest.clone().scatter(fine, fractions.str.extract(r"([+-].*)$"))
-    ahead = rest.str.head(6)
-    return (added - _seconds(ahead) * 1_000_000).cast(pl.Duration("us"))
-
-
-def _seconds(offsets: pl.Series) -> pl.Series:
-    """Seconds ahead of UTC; 0 for null and `Z`."""
-    distinct = offsets.unique().drop_nulls()
-    seconds = [0 if text in _UTC else _offset(text) for text in distinct]
-    return offsets.replace_strict(distinct, seconds, default=0, return_dtype=pl.Int64)
+    fraction = rest.str.extract(r"^[.,]([0-9]{1,6})").str.pad_end(6, "0").cast(pl.Int64).fill_null(0)
+    if not rest.str.contains_any(["+", "-"]).any():
+        return fraction.cast(pl.Duration("us"))
+    offset = rest.str.extract(r"([+-].*)$")
+    distinct = offset.unique().drop_nulls()
+    seconds = pl.Series([_offset(text) for text in distinct], dtype=pl.Int64)
+    ahead = offset.replace_strict(distinct, seconds, default=0, return_dtype=pl.Int64)
+    return (fraction - ahead * 1_000_000).cast(pl.Duration("us"))
 
 
 def _offset(text: str) -> int:

@@ -5,7 +5,7 @@ Belongs here: cleaning that all other values start from. Not here: types other t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from itertools import product
 
 import polars as pl
@@ -55,14 +55,20 @@ def _composed(values: pl.Series) -> pl.Series:
     )
 
 
-def read_plain_first(values: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
-    """Read values as they are, and those that gave null once more, tidied.
+def plain_first(
+    column: str | pl.Expr, plain: pl.Expr, read: Callable[[pl.Series], pl.Series], dtype: pl.DataType
+) -> pl.Expr:
+    """What `plain` gives, and where that is null what `read` gives of the text.
 
-    `read` must give of a text either null or what it gives of the tidied text; few texts need to be tidied at all.
+    `plain` runs in the stream without Python; it must give either null or what `read` gives.
     """
-    found = read(values)
-    left = (found.is_null() & values.is_not_null()).arg_true()
-    return found if left.is_empty() else found.clone().scatter(left, read(tidy(values.gather(left))))
+
+    def both(given: Sequence[pl.Series]) -> pl.Series:
+        texts, found = given
+        left = (found.is_null() & texts.is_not_null()).arg_true()
+        return found if left.is_empty() else found.clone().scatter(left, read(texts.gather(left)))
+
+    return pl.map_batches([expression(column), plain], both, return_dtype=dtype, is_elementwise=True)
 
 
 def text(column: str | pl.Expr) -> pl.Expr:

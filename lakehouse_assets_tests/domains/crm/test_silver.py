@@ -15,7 +15,7 @@ from lakehouse_assets.domains.crm.silver import (
     silver_products_clean,
 )
 from lakehouse_assets.house import tables
-from lakehouse_assets.lake.bronze import business_date
+from lakehouse_assets.lake.bronze import with_business_date
 from lakehouse_assets.lake.judge import BROKEN, FLAGS, judge, names_of, rules_with, with_deleted, with_raw
 from lakehouse_assets.lake.names import TableName
 
@@ -71,7 +71,7 @@ def judged(source: str, **changes: str | None) -> dict[str, Any]:
     row = dict.fromkeys(table.source.text_columns) | CLEAN[source] | changes
     bronze = pl.LazyFrame([row], dict.fromkeys(row, pl.String())).with_columns(date=LANDED, _ingest_date=LANDED)
     if table.kind == "event":
-        bronze = bronze.with_columns(business_date(table.source, START))
+        bronze = with_business_date(bronze, table.source, START)
     typed = FUNCTIONS[source](with_deleted(with_raw(bronze, table.source), table.source))
     rules = table.judged_rules
     found = judge(typed, rules).all.with_columns(
