@@ -94,15 +94,15 @@ def _modules_are_forgotten(tmp_path: Path) -> Iterator[None]:
             del sys.modules[name]
 
 
-def project(folder: Path, *edits: tuple[str, str]) -> ModuleType:
+def project(folder: Path, *edits: tuple[str, str], name: str | None = None) -> ModuleType:
     """The domain's module in a project of its own, each edit made once in one of its two files."""
-    name = f"project_{next(NUMBERS)}"
+    name = name or f"project_{next(NUMBERS)}"
     texts = {"formulas.py": FORMULAS, "silver.py": SILVER.format(project=name)}
     for before, after in edits:
         found = [file for file, text in texts.items() if text.count(before) == 1]
         assert len(found) == 1, f"{before!r} is not once in one file"
         texts[found[0]] = texts[found[0]].replace(before, after)
-    (folder / name).mkdir()
+    (folder / name).mkdir(exist_ok=True)
     for file, text in texts.items():
         (folder / name / file).write_text(text)
     importlib.invalidate_caches()
@@ -160,6 +160,12 @@ def test_a_change_touches_the_tables_that_use_it_and_no_others(tmp_path: Path) -
 def test_a_formula_named_through_its_module_counts(tmp_path: Path) -> None:
     before, after = project(tmp_path), project(tmp_path, ("return value * 2", "return value + value"))
     assert of_returns(after) != of_returns(before)
+
+
+def test_code_without_a_source_is_refused() -> None:
+    made = type("Made", (), {"__module__": __name__})
+    with pytest.raises(ContractError, match="Made has no source: write it into a module"):
+        code_version(made)
 
 
 def test_parameters_of_the_declaration_count() -> None:
