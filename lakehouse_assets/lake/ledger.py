@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from hashlib import blake2b
@@ -69,6 +69,7 @@ FILES_SCHEMA: dict[str, pl.DataType] = {
 
 
 type_of_dates = frozenset[date | None]
+type_of_group = tuple[str, TableName]
 
 
 class LandedFile(NamedTuple):
@@ -143,41 +144,50 @@ class Register:
         partitions = {column: pl.String() for column in GROUPED_BY}
         return self.lake.scan_files(self.name, self.schema, paths, partitions)
 
-    def replace(self, rows: pl.DataFrame, *, drop: Mapping[tuple[str, TableName], Collection[date]]) -> None:
+    def replace(self, rows: pl.DataFrame, *, drop: Mapping[type_of_group, Collection[date]]) -> None:
         """Replace, for each (tenant, table) of `drop`, the rows of its dates by those in `rows`.
 
         Of rows that another writer put there meanwhile, those that `newest` ranks higher stay.
         """
-        if not drop:
+        dropped = dates_of(drop)
+
+        def replaced(held: pl.DataFrame) -> pl.DataFrame:
+            kept = held.join(dropped, on=[*GROUPED_BY, "date"], how="anti", nulls_equal=True)
+            return pl.concat([kept, self._newer(held, rows, dropped)])
+
+        self.rewrite(drop, replaced)
+
+    def rewrite(self, groups: Collection[type_of_group], change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+        """Replace all rows of each (tenant, table) by what `change` makes of them, in one commit.
+
+        `change` may be called more than once: where another writer was faster, it gets what that one left.
+        """
+        if not groups:
             return
         self.lake.ensure(self.name, self.schema, GROUPED_BY)
         for attempt in range(COMMIT_ATTEMPTS):
             try:
-                self._replace_once(rows, drop)
+                self._rewrite_once(groups, change)
             except LostRaceError:
                 time.sleep(random.uniform(0.005, 0.02) * min(attempt + 1, 20))
             else:
                 return
         raise StorageError(f"table {self.name}: {COMMIT_ATTEMPTS} commits lost to other writers")
 
-    def _replace_once(self, rows: pl.DataFrame, drop: Mapping[tuple[str, TableName], Collection[date]]) -> None:
-        groups = pl.DataFrame(
-            [(tenant, *name) for tenant, name in drop], schema=list(GROUPED_BY), orient="row"
-        ).unique()
-        wanted = {column: groups[column].unique().to_list() for column in GROUPED_BY}
-        files = self.lake.files(self.name, **wanted).join(groups, on=list(GROUPED_BY), how="semi")
-        dropped = pl.DataFrame(
-            [(tenant, *name, day) for (tenant, name), days in drop.items() for day in days],
-            schema={**dict.fromkeys(GROUPED_BY, pl.String), "date": pl.Date},
+    def _rewrite_once(self, groups: Collection[type_of_group], change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
+        named = pl.DataFrame(
+            sorted({(tenant, *name) for tenant, name in groups}),
+            schema=dict.fromkeys(GROUPED_BY, pl.String),
             orient="row",
         )
+        wanted = {column: named[column].unique().to_list() for column in GROUPED_BY}
+        files = self.lake.files(self.name, **wanted).join(named, on=list(GROUPED_BY), how="semi")
         held = self._rows(files["path"].to_list()).collect().select(list(self.schema))
-        kept = held.join(dropped, on=[*GROUPED_BY, "date"], how="anti", nulls_equal=True)
-        merged = pl.concat([kept, self._newer(held, rows, dropped)]).sort(*GROUPED_BY, "date", *self.newest)
+        changed = change(held).sort(*GROUPED_BY, "date", *self.newest)
         sink = self.lake.sink(self.name, GROUPED_BY)
-        pl.collect_all([sink.of(merged.lazy())])
+        pl.collect_all([sink.of(changed.lazy())])
         written = self.lake.describe(sink, self.schema)
-        self.lake.commit_on(self.name, written, files, {"rows": merged.height})
+        self.lake.commit_on(self.name, written, files, {"rows": changed.height})
 
     def _newer(self, held: pl.DataFrame, rows: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
         new = rows.select(pl.col(column).cast(dtype) for column, dtype in self.schema.items())
@@ -185,6 +195,15 @@ class Register:
             return new
         both = pl.concat([held.join(dropped, on=[*GROUPED_BY, "date"], how="semi"), new])
         return both.sort("table_version").unique([*GROUPED_BY, "date"], keep="last", maintain_order=True)
+
+
+def dates_of(groups: Mapping[type_of_group, Collection[date]]) -> pl.DataFrame:
+    """The dates of each (tenant, table), as rows to join a register with."""
+    return pl.DataFrame(
+        [(tenant, *name, day) for (tenant, name), days in groups.items() for day in days],
+        schema={**dict.fromkeys(GROUPED_BY, pl.String), "date": pl.Date},
+        orient="row",
+    )
 
 
 def partition_ledger(lake: Lake) -> Register:

@@ -11,10 +11,10 @@ from datetime import date
 
 import polars as pl
 
-from lakehouse_assets.lake.bookkeeping import forget, type_of_group
+from lakehouse_assets.lake.bookkeeping import forget
 from lakehouse_assets.lake.judge import QUARANTINE_SCHEMA
 from lakehouse_assets.lake.lakehouse import Lakehouse
-from lakehouse_assets.lake.ledger import entries
+from lakehouse_assets.lake.ledger import entries, type_of_group
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition
 from lakehouse_assets.lake.plan import without_blocked

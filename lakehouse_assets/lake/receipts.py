@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from lakehouse_assets.lake.bookkeeping import rewrite
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import GROUPED_BY, LEDGER_SCHEMA, rows_of
 from lakehouse_assets.lake.names import TableName
@@ -74,7 +73,7 @@ def write_ledger(house: Lakehouse, told: pl.DataFrame) -> None:
         kept = pl.concat([unproven, later.select(held.columns)]).unique(KEY)
         return pl.concat([told.join(kept, on=KEY, how="anti"), kept])
 
-    rewrite(house.ledger, groups, merge)
+    house.ledger.rewrite(groups, merge)
 
 
 def _entries_of(house: Lakehouse, name: TableName) -> Iterator[dict[str, Any]]:

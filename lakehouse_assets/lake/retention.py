@@ -18,9 +18,10 @@ from typing import NamedTuple
 
 import polars as pl
 
-from lakehouse_assets.lake.bookkeeping import mark_dropped, type_of_group
+from lakehouse_assets.lake.bookkeeping import mark_dropped
 from lakehouse_assets.lake.errors import SelectionError
 from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.lake.ledger import type_of_group
 from lakehouse_assets.lake.names import LAYERS, TableName
 from lakehouse_assets.lake.storage import replacing
 from lakehouse_assets.lake.table import Table

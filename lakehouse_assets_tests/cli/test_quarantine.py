@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 
 from lakehouse_assets.house import tables
-from lakehouse_assets.lake.bookkeeping import rewrite
 from lakehouse_assets.lake.judge import QUARANTINE_SCHEMA
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.landing import Landing
@@ -143,6 +142,6 @@ def _divert_one(house: Lakehouse, day: date) -> None:
         written = house.lake.describe(sink, columns)
         house.lake.commit(name, written, replaces=replacing(tenant_id=["acme"], date=[day]), receipt={})
     one_less = (pl.col("rows") - 1, pl.col("malformed") + 1)
-    rewrite(house.files, [("acme", BRONZE_PRODUCTS)], lambda files: files.with_columns(*one_less))
+    house.files.rewrite([("acme", BRONZE_PRODUCTS)], lambda files: files.with_columns(*one_less))
     days = sorted(partition.date for partition in live_files(house, PRODUCTS) if partition.tenant_id == "acme")
     assert not build(house, PRODUCTS, [Partition("acme", each) for each in days], "older").failed

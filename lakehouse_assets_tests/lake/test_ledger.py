@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -145,10 +145,57 @@ def test_writers_at_once_lose_no_entry(tmp_path: Path) -> None:
     assert found == {("levels", "acme", day(1)): 33} | {("levels", "acme", day(n + 2)): 3 for n in range(4)}
 
 
-def test_a_register_that_always_loses_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "COMMIT_ATTEMPTS", 0)
-    with pytest.raises(StorageError, match=r"platform\.silver\.partition_ledger: 0 commits lost"):
-        enter(partition_ledger(Lake(str(tmp_path))), entered(LEVELS, "acme", day(1)))
+def _loses(register: Register, monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
+    """As if another process were faster each time: it enters a date between our read and our commit."""
+    other, commit_on, lost = partition_ledger(Lake(register.lake.root)), register.lake.commit_on, [0]
+
+    def slow(*arguments: Any) -> int:
+        if lost[0] < times:
+            lost[0] += 1
+            enter(other, entered(LEVELS, "acme", day(9), version=lost[0]))
+        return commit_on(*arguments)
+
+    monkeypatch.setattr(register.lake, "commit_on", slow)
+    return lost
+
+
+def _replaces(register: Register) -> None:
+    enter(register, entered(LEVELS, "acme", day(2), version=7))
+
+
+def _rewrites(register: Register) -> None:
+    register.rewrite([("acme", LEVELS)], lambda held: held.with_columns(table_version=pl.col("table_version") + 100))
+
+
+CHANGES = [
+    pytest.param(_replaces, {day(1): 1, day(2): 7, day(9): 3}, id="replaced"),
+    pytest.param(_rewrites, {day(1): 101, day(9): 103}, id="rewritten"),
+]
+
+
+@pytest.mark.parametrize(("change", "left"), CHANGES)
+def test_a_change_that_loses_the_race_is_made_of_what_the_winner_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Register], None], left: dict[date, int]
+) -> None:
+    register = partition_ledger(Lake(str(tmp_path)))
+    enter(register, entered(LEVELS, "acme", day(1)))
+    lost = _loses(register, monkeypatch, times=3)
+    change(register)
+    assert lost == [3]
+    assert versions(register) == {("levels", "acme", on): version for on, version in left.items()}
+
+
+@pytest.mark.parametrize("change", [_replaces, _rewrites])
+def test_a_change_that_always_loses_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Register], None]
+) -> None:
+    register = partition_ledger(Lake(str(tmp_path)))
+    enter(register, entered(LEVELS, "acme", day(1)))
+    _loses(register, monkeypatch, times=99)
+    monkeypatch.setattr(ledger, "COMMIT_ATTEMPTS", 2)
+    with pytest.raises(StorageError, match=r"platform\.silver\.partition_ledger: 2 commits lost"):
+        change(register)
+    assert versions(register) == {("levels", "acme", day(1)): 1, ("levels", "acme", day(9)): 2}
 
 
 def test_nothing_to_enter_makes_no_table(tmp_path: Path) -> None:

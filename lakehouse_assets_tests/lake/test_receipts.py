@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from lakehouse_assets.lake.bookkeeping import forget, forget_all, rewrite
+from lakehouse_assets.lake.bookkeeping import forget, forget_all
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import LEDGER
 from lakehouse_assets.lake.partitions import Partition
@@ -47,7 +47,7 @@ def test_entries_that_are_missing_or_wrong_are_found_and_mended(house: Lakehouse
     before = _ledger(house)
     forget(house.ledger, {("acme", CUSTOMERS): [OLD]})
     wrong = pl.lit(7, pl.Int64).alias("rows_kept")
-    rewrite(house.ledger, [("globex", CUSTOMERS)], lambda held: held.with_columns(wrong))
+    house.ledger.rewrite([("globex", CUSTOMERS)], lambda held: held.with_columns(wrong))
     found = compare(house, from_receipts(house))
     assert found.missing.select("tenant_id", "table", "date").rows() == [("acme", "customers_clean", OLD)]
     assert set(found.different["tenant_id"]) == {"globex"}
