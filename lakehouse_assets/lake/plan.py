@@ -129,6 +129,7 @@ class _TenantPlan:
     ) -> None:
         self.house, self.tenant, self.plan = house, tenant, plan
         self.built = {name: built.get((name, tenant), {}) for name in house.tables}
+        self.unread: dict[TableName, set[date]] = {}
         self.landed = {
             name: self._landed(name, source_files(name, files), register, only_registered=only_registered)
             for name in house.sources
@@ -143,6 +144,7 @@ class _TenantPlan:
         self.plan.new_files.extend(new)
         if only_registered:
             # A token that no digest equals: the bronze partition is stale, what follows from it is not known yet.
+            self.unread[name] = {file.date for file in new}
             unread = [LandedFile(f.date, f.path, f"unread {f.size_bytes} {f.modified_at}", frozenset()) for f in new]
             return landed_files(known) + unread
         surveyed = [survey(self.house, self.house.table(name), file) for file in new]
@@ -176,6 +178,7 @@ class _TenantPlan:
         for name, dates in wanted.items():
             stale = dates if rebuild else (day for day in dates if self._is_stale(name, day))
             self.plan.build[name].update(Partition(self.tenant, day) for day in stale)
+        self._require_unread(wanted)
         for name in reversed(list(self.house.tables)):
             self._require_inputs(self.house.table(name))
         for name, built in self.built.items():
@@ -219,6 +222,21 @@ class _TenantPlan:
             d for d in self.built[name] if d < first and not self._is_stale(name, d) and not self._is_dropped(name, d)
         )
         return max(kept, default=date.min)
+
+    def _require_unread(self, wanted: Mapping[TableName, Collection[date]]) -> None:
+        """Add bronze of the files whose events may be of dates that are read: until they are, no fingerprint shows."""
+        earliest = {name: min(dates) for name, dates in wanted.items()}
+        for name in reversed(list(self.house.tables)):
+            table, first = self.house.table(name), earliest.get(name)
+            if first is None:
+                continue
+            for upstream, window in table.reads.items():
+                if upstream not in self.house.sources:
+                    low = min(window.union(first, first, self.house.start), default=first)
+                    earliest[upstream] = min(low, earliest.get(upstream, low))
+                elif table.kind == "event":
+                    late = (d for d in self.unread.get(upstream, ()) if d.toordinal() >= first.toordinal() - 1)
+                    self.plan.build[upstream].update(Partition(self.tenant, day) for day in late)
 
     def _require_inputs(self, table: Table) -> None:
         wanted = sorted(p.date for p in self.plan.build[table.name] if p.tenant_id == self.tenant)

@@ -23,6 +23,7 @@ from lakehouse_assets_tests.pipeline.crm_landings import assert_same, contents, 
 
 FIRST, MIDDLE, LAST = date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)
 INTERACTIONS = TableName("crm", "silver", "interactions_clean")
+CHANNELS = TableName("crm", "gold", "channel_performance")
 FEATURES = TableName("crm", "gold", "customer_features")
 
 
@@ -123,6 +124,25 @@ def test_a_late_row_rebuilds_its_event_date_and_what_reads_it(
     assert plan.build[INTERACTIONS] == {Partition("acme", MIDDLE)}
     assert plan.build[FEATURES] == {Partition("acme", MIDDLE), Partition("acme", LAST)}
     assert not plan.build[TableName("crm", "silver", "leads_clean")]
+
+
+def test_a_backfill_of_gold_alone_reads_the_new_events_that_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+) -> None:
+    """On a new lake, and when a late file lands: the dates of its rows are known only once it is read."""
+    landing = tmp_path / "landing"
+    land_three_days(landing)
+    house = house_in(monkeypatch, landing, tmp_path / "lake")
+    for events in (6, 7):
+        result = backfill(house, [CHANNELS], ["acme"], FIRST, LAST, instance=instance)
+        assert result.is_complete
+        assert make_plan(house, [CHANNELS], ["acme"], FIRST, LAST).is_empty
+        counted = pl.read_delta(house.lake.uri(INTERACTIONS)).height
+        assert counted == events
+        late = {"interaction_id": "x", "customer_id": "c6", "channel": "meeting", "interaction_at": "2026-01-06 23:00"}
+        land(landing, "acme", "interactions", LAST, "late.csv", [late])
+    elsewhere = make_plan(house, [TableName("crm", "silver", "customers_clean")], ["acme"], FIRST, LAST)
+    assert elsewhere.is_empty
 
 
 def test_a_refused_partition_stops_its_readers_only_and_the_fix_does_the_rest(
