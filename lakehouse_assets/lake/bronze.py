@@ -156,14 +156,25 @@ class Desk:
 
 
 def take_in(
-    house: Lakehouse, table: Table, source: Source, tenant: str, dates: Sequence[date], desk: Desk, run: dict[str, Any]
+    house: Lakehouse,
+    table: Table,
+    source: Source,
+    tenant: str,
+    dates: Sequence[date],
+    desk: Desk,
+    run: dict[str, Any],
+    *,
+    is_readable: bool = True,
 ) -> Intake:
-    """Gather a chunk of bronze: what the table holds of known files, and the files that are new to it."""
+    """Gather a chunk of bronze: what the table holds of known files, and the files that are new to it.
+
+    Where what it holds is not readable, all files are read anew.
+    """
     listed = house.landing.list(sources=[source], tenants=[tenant], first=dates[0], last=dates[-1]).files
     files = [file for file in listed if file.date in set(dates)]
     register = house.files.read(tenants=[tenant], tables=[table.name]).filter(pl.col("date").is_in(list(dates)))
     trusted = register.filter(pl.col("date").is_in(_vouched(house, table, tenant, dates, register)))
-    known, new = known_and_new(trusted, files)
+    known, new = known_and_new(trusted if is_readable else trusted.clear(), files)
     opened = [desk.open(file, source) for file in new]
     schema = table.schema
     partition = {"tenant_id": pl.String(), "date": pl.Date()}
@@ -184,9 +195,18 @@ def take_in(
     return Intake(pl.concat([part.select(columns) for part in parts]), pl.concat(malformed), known, opened)
 
 
+def require_versions(house: Lakehouse, held: pl.DataFrame) -> None:
+    """Raise StorageError where a table has lost a version that these rows of the ledger speak of."""
+    newest = held.group_by("domain", "layer", "table").agg(pl.col("table_version").max()).drop_nulls()
+    for *name, version in newest.iter_rows():
+        house.lake.require(TableName(*name), version)
+
+
 def _vouched(house: Lakehouse, table: Table, tenant: str, dates: Sequence[date], register: pl.DataFrame) -> list[date]:
     """The dates whose rows are there as today's code would read them from the files registered."""
-    built = entries(house.ledger.read(tenants=[tenant], tables=[table.name])).get((table.name, tenant), {})
+    held = house.ledger.read(tenants=[tenant], tables=[table.name])
+    require_versions(house, held)
+    built = entries(held).get((table.name, tenant), {})
     found = Fingerprints(house.tables, {table.name: landed_files(register)}, start=house.start, first=dates[0])
     return [
         day for day in dates if day in built and built[day] == Entry(found.of(table, day).hex(), table.code_version)

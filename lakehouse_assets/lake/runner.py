@@ -17,9 +17,10 @@ from typing import Any
 
 import polars as pl
 
-from lakehouse_assets.lake.bronze import Desk, census, registered, take_in
+from lakehouse_assets.lake.bronze import Desk, census, registered, require_versions, take_in
 from lakehouse_assets.lake.chunks import chunks
 from lakehouse_assets.lake.compute import Chunk, Plan, plan_chunk
+from lakehouse_assets.lake.damage import UNREADABLE
 from lakehouse_assets.lake.errors import LakeError
 from lakehouse_assets.lake.figures import final_counts, judged_counts, reports_of
 from lakehouse_assets.lake.fingerprints import Fingerprints, put_entries
@@ -49,9 +50,14 @@ def build(house: Lakehouse, name: TableName, partitions: Iterable[Partition], ru
                 if table.kind == "bronze"
                 else _chunk(house, table, window, run)
             )
-        except Exception as error:  # a table function may raise anything; the step goes on, reports it and fails
+        except (
+            Exception,
+            pl.exceptions.PanicException,
+        ) as error:  # a table function may raise anything: the step goes on
             log.exception("%s: %s %s … %s failed", name, window.tenant_id, window.first, window.last)
             message = f"{type(error).__name__}: {error if isinstance(error, LakeError) else _first_line(error)}"
+            if isinstance(error, UNREADABLE):
+                message += _broken(house, table, window.tenant_id)
             report.failed.update({Partition(window.tenant_id, day): message for day in window.dates()})
         else:
             report.chunks.append(chunk)
@@ -60,16 +66,36 @@ def build(house: Lakehouse, name: TableName, partitions: Iterable[Partition], ru
     return report
 
 
-def _first_line(error: Exception) -> str:
+def _broken(house: Lakehouse, table: Table, tenant: str) -> str:
+    """The first broken file among those that a chunk reads, with what mends it; empty where all can be read."""
+    for name in (*table.reads, table.name, table.name.quarantine):
+        for path, fault in house.lake.broken_files(name, [tenant]):
+            day = path.rpartition("/")[0].rpartition("date=")[2]
+            asked = f"--rebuild --select {name.path} --tenant {tenant} --from {day} --to {day}"
+            return f"; {name.path}/{path} is broken, {fault}: write it anew by `lakehouse backfill {asked}`"
+    return ""
+
+
+def _first_line(error: BaseException) -> str:
     """Polars quotes rows in its messages; the first line says what is wrong."""
     return str(error).partition("\n")[0][:LONGEST_MESSAGE]
 
 
 def _bronze_chunk(house: Lakehouse, table: Table, window: Window, run: dict[str, Any]) -> ChunkReport:
+    try:
+        return _taken_in(house, table, window, run, is_readable=True)
+    except UNREADABLE:
+        if not (broken := _broken(house, table, window.tenant_id)):
+            raise
+        log.warning("%s: its files are read anew%s", table.name, broken)
+        return _taken_in(house, table, window, run, is_readable=False)
+
+
+def _taken_in(house: Lakehouse, table: Table, window: Window, run: dict[str, Any], *, is_readable: bool) -> ChunkReport:
     source = house.sources[table.name]
     tenant, dates = window.tenant_id, window.dates()
     with Desk(house) as desk:
-        intake = take_in(house, table, source, tenant, dates, desk, run)
+        intake = take_in(house, table, source, tenant, dates, desk, run, is_readable=is_readable)
         written = sinks(house, table)
         results = pl.collect_all(
             [written[0].of(intake.rows), written[1].of(intake.malformed), census(intake.rows, source)],
@@ -144,7 +170,9 @@ def open_chunk(house: Lakehouse, table: Table, window: Window) -> Chunk:
     """Read what the ledger and the file register know of a chunk's inputs."""
     tenant = window.tenant_id
     bronze = [name for name in table.reads if name in house.sources]
-    built = entries(house.ledger.read(tenants=[tenant], tables=[*table.reads, table.name]))
+    held = house.ledger.read(tenants=[tenant], tables=[*table.reads, table.name])
+    require_versions(house, held)
+    built = entries(held)
     register = house.files.read(tenants=[tenant], tables=bronze) if bronze else rows_of([], FILES_SCHEMA)
     known = [day for entry in built.values() for day in entry] + register["date"].to_list() + [window.first]
     files = {bronze[0]: landed_files(register)} if bronze else {}

@@ -12,7 +12,7 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
@@ -23,6 +23,7 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
+from lakehouse_assets.lake.damage import broken_files, broken_log
 from lakehouse_assets.lake.errors import LostRaceError, StorageError
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.sink import Sink, Written, described
@@ -39,6 +40,7 @@ PARTITION_SCHEMA: dict[str, pl.DataType] = {"tenant_id": pl.String(), "date": pl
 COMMIT_ATTEMPTS = 100
 CREATE_ATTEMPTS = 5
 COLOUR = re.compile("\x1b\\[[0-9;]*m")
+FRAME = re.compile(r"\d+: |at ")
 FILE_SCHEMA: dict[str, pl.DataType] = {"path": pl.String(), "size_bytes": pl.Int64(), "num_records": pl.Int64()}
 
 
@@ -64,7 +66,7 @@ class Lake:
         except TableNotFoundError:
             return None
         except DeltaError as error:
-            raise StorageError(f"table {name} cannot be opened: {in_one_line(error)}") from error
+            raise self._unreadable(name, "cannot be opened", error) from error
         return self._opened[name]
 
     def _guard(self, name: TableName, action: Callable[[], object]) -> None:
@@ -72,7 +74,29 @@ class Lake:
             action()
         except (DeltaError, OSError) as error:
             self._opened.pop(name, None)
-            raise StorageError(f"table {name} cannot be read or written: {in_one_line(error)}") from error
+            raise self._unreadable(name, "cannot be read or written", error) from error
+
+    def _unreadable(self, name: TableName, what: str, error: Exception) -> StorageError:
+        culprit = broken_log(self.uri(name), self.options)
+        why = f"{culprit}; put it back from a copy" if culprit else in_one_line(error)
+        return StorageError(f"table {name} {what}: {why}")
+
+    def require(self, name: TableName, version: int) -> None:
+        """Raise StorageError where a table has not got a version that it once had, and so has lost rows."""
+        opened = self.open(name, refresh=False)
+        if opened is None or opened.version() < version:
+            opened = self.open(name)
+        if opened is None or opened.version() < version:
+            found = "is not there" if opened is None else f"is at version {opened.version()}"
+            raise StorageError(
+                f"table {name} {found}, but the ledger knows of its version {version}: put {self.uri(name)} back from a"
+                f" copy, or forget it by `lakehouse maintain reset {name}` and run the backfill again"
+            )
+
+    def broken_files(self, name: TableName, tenants: Collection[str]) -> Iterator[tuple[str, str]]:
+        """The live files of these tenants that cannot be read to their end, each with what is wrong."""
+        files = self.files(name, tenant_id=tenants)
+        return broken_files(self.uri(name), self.options, files)
 
     def ensure(
         self, name: TableName, schema: Mapping[str, Any], partition_by: Sequence[str] = PARTITION_COLUMNS
@@ -203,7 +227,7 @@ class Lake:
 def in_one_line(error: Exception) -> str:
     """What an error and its causes say; delta-rs writes them as a tree of coloured lines."""
     lines = (COLOUR.sub("", line).strip(" ↳") for line in str(error).splitlines())
-    return ": ".join(line for line in lines if line)
+    return ": ".join(line for line in lines if line and not FRAME.match(line))
 
 
 def _commit(opened: DeltaTable, added: Sequence[Written], removed: pl.DataFrame, receipt: Mapping[str, Any]) -> int:
