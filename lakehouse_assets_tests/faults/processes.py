@@ -12,11 +12,11 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
-from uuid import uuid4
 
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets_tests.faults.places import PROJECT, Place
@@ -38,16 +38,28 @@ class Child:
     """A running `lakehouse` command."""
 
     process: subprocess.Popen[bytes]
-    output: Path
+    _lines: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        # A pipe, because what bounds a process's files would bound what it prints; read, so that it never fills.
+        self._listener = Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            self._lines.extend(stream)
 
     @property
     def said(self) -> str:
         """All that it has printed, errors included."""
-        return self.output.read_text(errors="replace")
+        return b"".join(self._lines).decode(errors="replace")
 
     def wait(self) -> int:
         """The exit status."""
-        return self.process.wait(LONGEST_SECONDS)
+        status = self.process.wait(LONGEST_SECONDS)
+        self._listener.join(LONGEST_SECONDS)
+        return status
 
     def succeed(self) -> str:
         """Wait for exit status 0, and return what was said."""
@@ -91,11 +103,13 @@ class Child:
         """Hold the process still at a time when it has a file open; whether that was so before it ended."""
         found = False
         while self.process.poll() is None and not found:
+            if path not in _open_files(self.process.pid):
+                time.sleep(GLANCE_SECONDS)
+                continue
             self.process.send_signal(signal.SIGSTOP)
             found = path in _open_files(self.process.pid)
             if not found:
                 self.process.send_signal(signal.SIGCONT)
-                time.sleep(GLANCE_SECONDS)
         yield found
         if found:
             self.process.send_signal(signal.SIGCONT)
@@ -110,18 +124,16 @@ def start(
     **environment: str,
 ) -> Child:
     """Start `lakehouse` with these arguments; `options` are those of `child`."""
-    output = place.spool.parent / f"said-{uuid4().hex}.txt"
     options = [*(["--gate", str(gate)] if gate else []), *(["--steps"] if steps else []), *options]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAKEHOUSE_", "DAGSTER_"))}
-    with output.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "lakehouse_assets_tests.faults.child", *options, *arguments],
-            cwd=place.home,
-            env={**kept, **place.environment, "PYTHONPATH": str(PROJECT), **environment},
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-    return Child(process, output)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lakehouse_assets_tests.faults.child", *options, *arguments],
+        cwd=place.home,
+        env={**kept, **place.environment, "PYTHONPATH": str(PROJECT), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    return Child(process)
 
 
 def backfill(
@@ -144,7 +156,8 @@ def open_gate(gate: Path, children: int) -> None:
 
 def _open_files(process: int) -> set[Path]:
     found = set()
-    for link in Path(f"/proc/{process}/fd").iterdir():
-        with suppress(FileNotFoundError):
-            found.add(link.readlink())
+    with suppress(FileNotFoundError):
+        for link in Path(f"/proc/{process}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                found.add(link.readlink())
     return found
