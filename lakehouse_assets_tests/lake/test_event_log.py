@@ -73,6 +73,50 @@ def test_batches_leave_every_row_and_answer_that_single_events_leave(pair: Pair,
     assert rows(pair.batched) == rows(pair.stock)
 
 
+def test_events_that_come_one_by_one_wait_for_no_reader(pair: Pair) -> None:
+    for event in whole_story():
+        pair.stock.store_event(event)
+        pair.batched.store_event(event)
+    assert rows(pair.batched) == rows(pair.stock)
+    assert answers(pair.batched) == answers(pair.stock)
+
+
+def test_checks_that_come_one_by_one_are_stored_together_before_the_next_event(pair: Pair) -> None:
+    story = Story()
+    for number in range(50):
+        story.check_planned(LEADS, f"check {number}")
+    story.add(DagsterEventType.STEP_START, None)
+    batches: list[int] = []
+    store = pair.batched.store_event_batch
+
+    def counted(events: Sequence[dg.EventLogEntry]) -> None:
+        batches.append(len(events))
+        store(events)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pair.batched, "store_event_batch", counted)
+        for event in story.events:
+            pair.batched.store_event(event)
+    assert batches == [50]
+    kinds = [entry.dagster_event_type for entry in pair.batched.get_logs_for_run(RUNS[0])]
+    assert kinds == [DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED] * 50 + [DagsterEventType.STEP_START]
+
+
+def test_a_run_whose_database_was_removed_is_written_anew(tmp_path: Path) -> None:
+    storage = BatchedSqliteEventLogStorage(str(tmp_path))
+    for _ in range(2):
+        for event in whole_story():
+            storage.store_event(event)
+        assert storage.get_logs_for_run(RUNS[0])
+        storage.wipe()
+    for event in whole_story():
+        storage.store_event(event)
+    for run_id in RUNS:
+        Path(storage.path_for_shard(run_id)).unlink()
+    assert storage.get_logs_for_run(RUNS[0]) == []
+    storage.dispose()
+
+
 def test_the_story_has_partitions_in_every_state(pair: Pair) -> None:
     pair.batched.store_event_batch(whole_story())
     found = statuses(pair.batched)

@@ -5,6 +5,7 @@ Belongs here: what SQLite and PostgreSQL have in common. Not here: where a datab
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from sqlalchemy.engine import Connection
 
+log = logging.getLogger(__name__)
 BATCH_SIZE_VARIABLE = "DAGSTER_EVENT_BATCH_SIZE"
 BATCH_SIZE = 1000
 
@@ -52,16 +54,55 @@ class BatchedEventLog(SqlEventLogStorage):
 
     A mixin: it stands before the storage of a database. While a batch is open on a thread, the methods of
     Dagster's storage that open a connection to the index get the batch's own, and so join its transaction.
+
+    Events of a run that come one by one, as those of checks do, wait for the run's next event of another type, which
+    the end of every step is, or for whoever reads: nobody in this process sees the difference, and a process that dies
+    loses events of the step that died with it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._batch = threading.local()  # first, because the storage connects while it is made
+        self._waiting: list[EventLogEntry] = []
+        self._waiting_lock = threading.RLock()
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+
+    def store_event(self, event: EventLogEntry) -> None:
+        with self._waiting_lock:
+            if event.run_id and is_batched([event]):
+                self._waiting.append(event)
+                if len(self._waiting) < BATCH_SIZE:
+                    return
+                self._store_waiting()
+            else:
+                self._store_waiting()
+                super().store_event(event)
+
+    def _store_waiting(self) -> None:
+        """Store the events that wait, one by one where they cannot be stored together."""
+        with self._waiting_lock:
+            events, self._waiting = self._waiting, []
+            try:
+                if len(events) > 1:
+                    self.store_event_batch(events)
+                    return
+            except Exception:  # as Dagster does with its own batches: whatever the reason, none of the events is lost
+                log.exception("%d events could not be stored together", len(events))
+            for event in events:
+                super().store_event(event)
+
+    def run_connection(self, run_id: str | None = None) -> Any:
+        self._store_waiting()
+        return super().run_connection(run_id)  # type: ignore[safe-super]
+
+    def dispose(self) -> None:
+        self._store_waiting()
+        super().dispose()
 
     def index_connection(self) -> AbstractContextManager[Connection]:
         connection: Connection | None = getattr(self._batch, "connection", None)
         if connection is not None:
             return nullcontext(connection)
+        self._store_waiting()
         return super().index_connection()  # type: ignore[safe-super] # the database's storage comes next
 
     def has_table(self, table_name: str) -> bool:
