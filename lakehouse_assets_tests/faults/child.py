@@ -1,9 +1,9 @@
 """The process that faults happen to: `python -m lakehouse_assets_tests.faults.child [options] backfill …`.
 
 Without options it is the `lakehouse` command. With `--gate` it loads everything, says so by a file beside the gate, and
-waits until the gate is there, so that several start at once. With `--steps` the backfill does without Dagster, in a
-third of the time: the same plans and the same steps, one after another. `--file-bytes` bounds what it can write into a
-file; every further byte fails, as on a full disk. `--bound-by-permissions` takes root's power to pass by permissions.
+waits until the gate is there, so that several start at once. With `--steps` the backfill does without Dagster: see
+`steps`. `--file-bytes` bounds what it can write into a file; every further byte fails, as on a full disk.
+`--bound-by-permissions` takes root's power to pass by permissions.
 """
 
 from __future__ import annotations
@@ -19,12 +19,8 @@ from importlib import import_module
 from pathlib import Path
 
 from lakehouse_assets.house import open_house
-from lakehouse_assets.lake.lakehouse import Lakehouse
-from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.partitions import Partition
-from lakehouse_assets.lake.plan import make_plan, without_blocked
-from lakehouse_assets.lake.runner import build
 from lakehouse_assets.selection import select
+from lakehouse_assets_tests.faults import steps
 
 
 def main() -> None:
@@ -77,32 +73,18 @@ def _by_steps(arguments: Sequence[str]) -> int:
     parser.add_argument("--rebuild", action="store_true")
     given = parser.parse_args(arguments)
     house = open_house()
-    faults = _backfill(house, select(house.tables, given.select or []), given)
+    faults = steps.backfill(
+        house,
+        given.first,
+        given.last,
+        tenants=given.tenant,
+        select=select(house.tables, given.select) if given.select else (),
+        rebuild=given.rebuild,
+        run_id=f"process {os.getpid()}",
+    )
     for fault in faults:
         print(fault, file=sys.stderr)  # noqa: T201 - what its parent reads
     return 1 if faults else 0
-
-
-def _backfill(house: Lakehouse, chosen: Sequence[TableName], given: argparse.Namespace) -> list[str]:
-    """As `lakehouse_assets.backfill` goes: bronze first where files are new, then what it made stale."""
-    rebuild, before = given.rebuild, None
-    faults: list[str] = []
-    failed: dict[TableName, set[Partition]] = {}
-    while True:
-        plan = make_plan(house, chosen, given.tenant, given.first, given.last, only_registered=True, rebuild=rebuild)
-        pending = without_blocked(house, plan.build, failed)
-        if (pending, plan.new_files) == before or not any(pending.values()):
-            return faults
-        before = pending, plan.new_files
-        bronze = {name: found for name, found in pending.items() if name in house.sources and found}
-        if plan.new_files and bronze:
-            pending = bronze
-        else:
-            rebuild = False
-        for name, partitions in pending.items():
-            report = build(house, name, partitions, f"process {os.getpid()}")
-            failed.setdefault(name, set()).update(report.failed)
-            faults += [f"{name} {p.tenant_id} {p.date}: {why}" for p, why in report.failed.items()]
 
 
 if __name__ == "__main__":

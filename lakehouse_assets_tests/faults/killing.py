@@ -15,6 +15,7 @@ from lakehouse_assets.lake.names import TableName
 from lakehouse_assets_tests.faults import lakes, processes
 from lakehouse_assets_tests.faults.places import Place
 from lakehouse_assets_tests.faults.processes import Moment
+from lakehouse_assets_tests.faults.steps import backfill
 from lakehouse_assets_tests.faults.stories import Story
 
 type_of_beginning = Literal["first", "late", "rebuild"]
@@ -82,7 +83,11 @@ def chain(
         if done == kills:
             break
     assert done == kills, f"only {done} of {kills} were killed in time"
-    processes.start(place, *arguments, steps=steps).succeed()
+    if steps:
+        faults = backfill(place.house(), story.first, story.last, rebuild=kind == "rebuild")
+        assert not faults, faults
+    else:
+        processes.start(place, *arguments).succeed()
     assert_whole(place, story)
     return place
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -71,6 +71,11 @@ def registered(place: Place) -> pl.DataFrame:
     """What the file register says."""
     rows = place.house().files.read()
     return rows.select(sorted(set(rows.columns) - VOLATILE)).sort("path")
+
+
+def key_of(entry: Mapping[str, Any]) -> Key:
+    """The partition that an entry of the ledger speaks of."""
+    return Key(TableName(entry["domain"], entry["layer"], entry["table"]), entry["tenant_id"], entry["date"])
 
 
 def assert_committed(found: type_of_state, *allowed: type_of_state) -> None:

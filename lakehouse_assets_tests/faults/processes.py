@@ -145,11 +145,10 @@ def backfill(
     return ["backfill", *(part for pair in wanted for part in pair), *dates, *(["--rebuild"] if rebuild else [])]
 
 
-def open_gate(gate: Path, children: int) -> None:
+def open_gate(gate: Path, children: Collection[Child]) -> None:
     """Let the children go once all are ready."""
-    until = time.monotonic() + LONGEST_SECONDS
-    while len(list(gate.parent.glob(f"{gate.name}.ready.*"))) < children:
-        assert time.monotonic() < until, "the children do not get ready"
+    while not all(gate.with_name(f"{gate.name}.ready.{child.process.pid}").exists() for child in children):
+        assert all(child.process.poll() is None for child in children), "\n".join(child.said for child in children)
         time.sleep(GLANCE_SECONDS)
     gate.touch()
 
