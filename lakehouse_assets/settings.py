@@ -19,8 +19,8 @@ from lakehouse_assets.lake.landing_root import understood
 # Options of object stores are taken over by their own names, as delta-rs, Polars and DuckDB read them.
 STORE_PREFIXES = ("AWS_", "AZURE_")
 REMOTE = "://"
-# Signs in a path that Polars and Delta read as partitions, patterns or escapes.
-UNREADABLE = ("=", "*", "?", "[", "%")
+# What a lake's path cannot hold: Delta and DuckDB take `%` for the beginning of an escape and a backslash for a slash.
+UNREADABLE = ("%", "\\")
 
 
 class Settings(BaseModel):
@@ -40,10 +40,14 @@ class Settings(BaseModel):
     def _absolute(cls, place: str) -> str:
         if REMOTE in place:
             return place
-        path = str(Path(place).expanduser().resolve())
-        if found := [sign for sign in UNREADABLE if sign in path]:
-            raise ValueError(f"{path} holds {' and '.join(found)}, which Polars and Delta read as a pattern: rename it")
-        return path
+        return str(Path(place).expanduser().resolve())
+
+    @field_validator("root")
+    @classmethod
+    def _readable(cls, place: str) -> str:
+        if REMOTE not in place and (found := [sign for sign in UNREADABLE if sign in place]):
+            raise ValueError(f"{place} holds {' and '.join(found)}, which Delta reads as another folder: rename it")
+        return place
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:

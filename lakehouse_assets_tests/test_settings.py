@@ -114,6 +114,12 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, value: str) -
         Settings.from_environment({name: value})
 
 
+@pytest.mark.parametrize(("folder", "sign"), [("100%", "%"), ("a%20b", "%"), ("a\\b", r"\\")])
+def test_a_lake_whose_path_delta_would_read_as_another_is_refused(tmp_path: Path, folder: str, sign: str) -> None:
+    with pytest.raises(LakeError, match=f"LAKEHOUSE_ROOT: .*{folder[0]}.* holds {sign}, which .*: rename it"):
+        Settings.from_environment({"LAKEHOUSE_ROOT": str(tmp_path / folder)})
+
+
 def test_settings_do_not_change_under_a_run() -> None:
     with pytest.raises(ValidationError):
         Settings.from_environment({}).root = "elsewhere"

@@ -68,6 +68,7 @@ def described(sink: Sink, schema: Mapping[str, Any], statistics_of: Iterable[str
     prefix = f"{sink.uri}/"
     frame = pl.scan_parquet(
         [prefix + path for path in sink.paths],
+        glob=False,
         include_file_paths=FILE,
         hive_partitioning=False,
         storage_options=dict(sink.options) or None,

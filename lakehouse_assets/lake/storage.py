@@ -26,7 +26,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from lakehouse_assets.lake.damage import broken_files, broken_log
 from lakehouse_assets.lake.errors import LostRaceError, StorageError
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.sink import Sink, Written, described
+from lakehouse_assets.lake.sink import FILE, Sink, Written, described
 
 RECEIPT = "lakehouse"
 CONFIGURATION: dict[str, str | None] = {
@@ -166,15 +166,20 @@ class Lake:
         full = pl.Schema({**{c: t for c, t in schema.items() if c not in partitions}, **partitions})
         if not paths:
             return pl.LazyFrame(schema=full)
-        return pl.scan_parquet(
+        # Where a folder above the table is named like a partition, Polars would take it for one.
+        hive = "=" not in self.root
+        frame = pl.scan_parquet(
             [f"{self.uri(name)}/{path}" for path in paths],
-            hive_partitioning=True,
-            hive_schema=pl.Schema(partitions),
+            glob=False,
+            hive_partitioning=hive,
+            hive_schema=pl.Schema(partitions) if hive else None,
             schema=pl.Schema({c: t for c, t in full.items() if c not in partitions}),
             missing_columns="insert",
             extra_columns="ignore",
+            include_file_paths=None if hive else FILE,
             storage_options=dict(self.options) or None,
         )
+        return frame if hive else frame.with_columns(_partition_values(partitions)).select(list(full))
 
     def sink(self, name: TableName, partition_by: tuple[str, ...] = PARTITION_COLUMNS) -> Sink:
         """A place for the files of one write."""
@@ -256,6 +261,15 @@ def _commit(opened: DeltaTable, added: Sequence[Written], removed: pl.DataFrame,
         commit_properties=CommitProperties(custom_metadata={RECEIPT: json.dumps(receipt)}, max_commit_retries=0),
     )
     return version
+
+
+def _partition_values(partitions: Mapping[str, Any]) -> list[pl.Expr]:
+    """The partition columns as the path of a row's file says them: the last folders of these names."""
+    texts = {column: pl.col(FILE).str.extract(rf"^.*/{column}=([^/]*)/") for column in partitions}
+    return [
+        (texts[column].str.to_date() if dtype == pl.Date else texts[column]).alias(column)
+        for column, dtype in partitions.items()
+    ]
 
 
 def _live_files(opened: DeltaTable, partition: Mapping[str, Collection[Any]]) -> pl.DataFrame:
