@@ -93,6 +93,15 @@ def described(sink: Sink, schema: Mapping[str, Any], statistics_of: Iterable[str
     return found
 
 
+def partition_values(partitions: Mapping[str, Any]) -> list[pl.Expr]:
+    """The partition columns as the path of a row's file says them: the last folders of these names."""
+    texts = {column: pl.col(FILE).str.extract(rf"^.*/{column}=([^/]*)/") for column in partitions}
+    return [
+        (texts[column].str.to_date() if dtype == pl.Date else texts[column]).alias(column)
+        for column, dtype in partitions.items()
+    ]
+
+
 def _is_bounded(dtype: Any) -> bool:
     return bool(dtype.is_integer() or dtype in (pl.String, pl.Date, pl.Datetime, pl.Boolean))
 

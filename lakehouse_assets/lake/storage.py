@@ -26,7 +26,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from lakehouse_assets.lake.damage import broken_files, broken_log
 from lakehouse_assets.lake.errors import LostRaceError, StorageError
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.sink import FILE, Sink, Written, described
+from lakehouse_assets.lake.sink import FILE, Sink, Written, described, partition_values
 
 RECEIPT = "lakehouse"
 CONFIGURATION: dict[str, str | None] = {
@@ -106,16 +106,24 @@ class Lake:
         Raises StorageError where a column exists with another type.
         """
         wanted = Schema.from_arrow(pl.Schema(schema))
-        opened = self.open(name) or self._create(name, wanted, partition_by)
-        held = {f.name: f.type for f in opened.schema().fields}
-        if changed := [f.name for f in wanted.fields if f.name in held and held[f.name] != f.type]:
-            raise StorageError(
-                f"table {name} holds {changed} with another type: build it anew after `lakehouse maintain reset {name}`"
-            )
-        if missing := [f for f in wanted.fields if f.name not in held]:
-            self._guard(name, partial(opened.alter.add_columns, missing))
-            self._guard(name, opened.update_incremental)
-        return opened
+        for attempt in range(COMMIT_ATTEMPTS):
+            opened = self.open(name) or self._create(name, wanted, partition_by)
+            held = {f.name: f.type for f in opened.schema().fields}
+            if changed := [f.name for f in wanted.fields if f.name in held and held[f.name] != f.type]:
+                raise StorageError(
+                    f"table {name} holds {changed} with another type: "
+                    f"build it anew after `lakehouse maintain reset {name}`"
+                )
+            missing = [f for f in wanted.fields if f.name not in held]
+            if not missing:
+                return opened
+            try:
+                self._guard(name, partial(opened.alter.add_columns, missing))
+            except StorageError as error:
+                if not isinstance(error.__cause__, CommitFailedError):
+                    raise
+                time.sleep(random.uniform(0.005, 0.02) * min(attempt + 1, 20))  # another writer was faster
+        raise StorageError(f"table {name}: {COMMIT_ATTEMPTS} commits lost to other writers")
 
     def _create(self, name: TableName, schema: Schema, partition_by: Sequence[str]) -> DeltaTable:
         """Create a table, or take the one that another writer created meanwhile."""
@@ -179,7 +187,7 @@ class Lake:
             include_file_paths=None if hive else FILE,
             storage_options=dict(self.options) or None,
         )
-        return frame if hive else frame.with_columns(_partition_values(partitions)).select(list(full))
+        return frame if hive else frame.with_columns(partition_values(partitions)).select(list(full))
 
     def sink(self, name: TableName, partition_by: tuple[str, ...] = PARTITION_COLUMNS) -> Sink:
         """A place for the files of one write."""
@@ -261,15 +269,6 @@ def _commit(opened: DeltaTable, added: Sequence[Written], removed: pl.DataFrame,
         commit_properties=CommitProperties(custom_metadata={RECEIPT: json.dumps(receipt)}, max_commit_retries=0),
     )
     return version
-
-
-def _partition_values(partitions: Mapping[str, Any]) -> list[pl.Expr]:
-    """The partition columns as the path of a row's file says them: the last folders of these names."""
-    texts = {column: pl.col(FILE).str.extract(rf"^.*/{column}=([^/]*)/") for column in partitions}
-    return [
-        (texts[column].str.to_date() if dtype == pl.Date else texts[column]).alias(column)
-        for column, dtype in partitions.items()
-    ]
 
 
 def _live_files(opened: DeltaTable, partition: Mapping[str, Collection[Any]]) -> pl.DataFrame:
