@@ -16,7 +16,7 @@ from lakehouse_assets.lake.storage import Lake, replacing
 NAME = TableName("x", "gold", "t")
 NARROW: dict[str, pl.DataType] = {"tenant_id": pl.String(), "date": pl.Date(), "v": pl.Int64()}
 WRITERS = 4
-ROUNDS = 6
+ROUNDS = 3
 
 
 def widened(number: int, *, alike: bool) -> dict[str, pl.DataType]:
