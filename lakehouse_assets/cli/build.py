@@ -76,9 +76,11 @@ def backfill(
     if as_json:
         say_json({**outcome(result), "dropped": by_table(gone)})
     else:
-        tell(result)
+        if result.built or result.reasons or not gone:
+            tell(result)
         if gone:
-            say(_grid("Dropped by retention; --rebuild brings them back", gone))
+            say(_grid("Not built, because retention dropped them", gone))
+            say("Bring them back: the same command with --rebuild. Leave them out: --from a later date.")
     if gone or not result.is_complete:
         raise SystemExit(1)
 

@@ -78,7 +78,14 @@ def test_dropped_partitions_do_not_come_back_unless_asked_for(place: Place) -> N
     dates = ("--select", LEADS, "--tenant", "globex", "--from", "2026-01-05", "--to", "2026-01-06")
     named = place.run("backfill", *dates, "--json")
     assert (named.status, len(named.json["dropped"]["crm.silver.leads_clean"])) == (1, 2)
-    assert "--rebuild" in place.run("backfill", *dates).text
+    told = place.run("backfill", *dates).text
+    assert "retention dropped them" in told
+    assert "the same command with --rebuild" in told
+    assert "up to date" not in told
+    before = _rows(place)
+    assert place.run("backfill", *dates, "--rebuild").status == 0, "what it says is enough"
+    assert _rows(place) > before
+    assert place.run("backfill", *dates).status == 0
 
 
 def test_a_ledger_that_lost_its_rows_is_found_out_and_written_anew(place: Place) -> None:
