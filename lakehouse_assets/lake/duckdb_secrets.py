@@ -15,7 +15,8 @@ from lakehouse_assets.lake.errors import LakeError
 
 S3_SCHEMES = frozenset({"s3", "s3a"})
 AZURE_SCHEMES = frozenset({"abfs", "abfss", "az", "azure"})
-AZURITE = "http://127.0.0.1:10000"
+# Where object stores look for the emulator of Azure, unless this variable says otherwise.
+AZURITE, AZURITE_VARIABLE = "http://127.0.0.1:10000", "AZURITE_BLOB_STORAGE_URL"
 
 
 class CatalogError(LakeError):
@@ -103,10 +104,13 @@ def _azure(settings: Mapping[str, str], account_of_root: str) -> dict[str, str]:
     if not account:
         raise CatalogError("the lake root names no Azure account: set AZURE_STORAGE_ACCOUNT_NAME")
     if key := settings.get("account_key", settings.get("access_key")):
-        emulated = settings.get("use_emulator", "").lower() == "true"
-        place = f"BlobEndpoint={AZURITE}/{account};" if emulated else "EndpointSuffix=core.windows.net"
-        scheme = "http" if emulated else "https"
-        connection = f"DefaultEndpointsProtocol={scheme};AccountName={account};AccountKey={key};{place}"
+        if settings.get("use_emulator", "").lower() == "true":
+            place = f"{os.environ.get(AZURITE_VARIABLE, AZURITE).rstrip('/')}/{account}"
+        else:
+            place = settings.get("endpoint", "").rstrip("/")
+        ending = f"BlobEndpoint={place};" if place else "EndpointSuffix=core.windows.net"
+        scheme = "http" if place.startswith("http://") else "https"
+        connection = f"DefaultEndpointsProtocol={scheme};AccountName={account};AccountKey={key};{ending}"
         return {"CONNECTION_STRING": connection}
     client = {
         "TENANT_ID": settings.get("tenant_id", settings.get("authority_id")),

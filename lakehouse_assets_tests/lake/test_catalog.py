@@ -261,6 +261,24 @@ def test_assets_query_the_lake_through_dagsters_resource(lake: Path) -> None:
         ),
         (
             "az://c/lake",
+            {"account_name": "a", "account_key": "k==", "azure_storage_endpoint": "https://a.blob.example.org/"},
+            ("azure",),
+            (
+                "CREATE SECRET lake (TYPE 'azure', CONNECTION_STRING 'DefaultEndpointsProtocol=https;"
+                "AccountName=a;AccountKey=k==;BlobEndpoint=https://a.blob.example.org;')"
+            ),
+        ),
+        (
+            "az://c/lake",
+            {"account_name": "a", "account_key": "k==", "azure_storage_use_emulator": "true"},
+            ("azure",),
+            (
+                "CREATE SECRET lake (TYPE 'azure', CONNECTION_STRING 'DefaultEndpointsProtocol=http;"
+                "AccountName=a;AccountKey=k==;BlobEndpoint=http://127.0.0.1:7777/a;')"
+            ),
+        ),
+        (
+            "az://c/lake",
             {"account_name": "a", "azure_tenant_id": "t", "azure_client_id": "i", "azure_client_secret": "s"},
             ("azure",),
             (
@@ -275,6 +293,7 @@ def test_credentials_of_the_lake_become_a_secret(
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT_URL", "AZURE_CLIENT_ID"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AZURITE_BLOB_STORAGE_URL", "http://127.0.0.1:7777/")
     assert access(root, options) == (extensions, secret)
 
 
