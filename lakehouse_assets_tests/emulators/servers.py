@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import os
 import shutil
 import socket
 import subprocess
@@ -27,7 +26,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-AZURITE = Path(os.environ.get("LAKEHOUSE_TOOLS") or PROJECT / ".tools") / "node_modules/azurite/dist/src/blob/main.js"
+AZURITE = PROJECT / ".tools/node_modules/azurite/dist/src/blob/main.js"
 MISSING_NODE = "Node.js is missing, which Azurite runs on: apt-get install npm"
 MISSING_AZURITE = "Azurite is missing: `make tools` installs it into .tools (by npm: apt-get install npm)"
 BUCKET = "lakehouse"
@@ -49,7 +48,6 @@ class Emulator:
     url: str
     options: Mapping[str, str]
     environment: Mapping[str, str]
-    process: int
 
 
 @contextmanager
@@ -58,7 +56,7 @@ def s3() -> Iterator[Emulator]:
     port = _free_port()
     endpoint = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with _running("moto's server", command, port) as process:
+    with _running("moto's server", command, port):
         _ask(port, "PUT", f"/{BUCKET}", {})
         options = {
             "aws_access_key_id": "testing",
@@ -67,7 +65,7 @@ def s3() -> Iterator[Emulator]:
             "aws_endpoint_url": endpoint,
             "aws_allow_http": "true",
         }
-        yield Emulator("s3", f"s3://{BUCKET}", options, {}, process)
+        yield Emulator("s3", f"s3://{BUCKET}", options, {})
 
 
 @contextmanager
@@ -82,7 +80,7 @@ def azure() -> Iterator[Emulator]:
     endpoint = f"http://127.0.0.1:{port}"
     flags = ["--inMemoryPersistence", "--silent", "--disableTelemetry", "--skipApiVersionCheck"]
     command = [node, str(AZURITE), "--blobHost", "127.0.0.1", "--blobPort", str(port), *flags]
-    with _running("Azurite", command, port) as process:
+    with _running("Azurite", command, port):
         _ask(port, "PUT", f"/{ACCOUNT}/{BUCKET}?restype=container", _signed(f"{BUCKET}\nrestype:container"))
         options = {
             "azure_storage_account_name": ACCOUNT,
@@ -91,18 +89,12 @@ def azure() -> Iterator[Emulator]:
             "azure_storage_use_emulator": "true",
         }
         url = f"abfss://{BUCKET}@{ACCOUNT}.dfs.core.windows.net"
-        yield Emulator("azure", url, options, {"AZURITE_BLOB_STORAGE_URL": endpoint}, process)
-
-
-def processor_seconds(process: int) -> float:
-    """What a process of this machine has used up so far."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        yield Emulator("azure", url, options, {"AZURITE_BLOB_STORAGE_URL": endpoint})
 
 
 @contextmanager
-def _running(name: str, command: list[str], port: int) -> Iterator[int]:
-    """Start a server and wait until it listens; its process id."""
+def _running(name: str, command: list[str], port: int) -> Iterator[None]:
+    """Start a server and wait until it listens."""
     with tempfile.TemporaryDirectory(prefix="emulator-") as folder, (Path(folder) / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
@@ -112,7 +104,7 @@ def _running(name: str, command: list[str], port: int) -> Iterator[int]:
                     said = (Path(folder) / "log").read_text(errors="replace")
                     pytest.fail(f"{name} does not start:\n{said}", pytrace=False)
                 time.sleep(0.05)
-            yield process.pid
+            yield
         finally:
             process.kill()
             process.wait()

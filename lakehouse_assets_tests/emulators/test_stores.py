@@ -144,7 +144,7 @@ def test_several_processes_write_the_same_tables_at_once(landed: Landed, tmp_pat
         place, gate = landed.lake(f"crowded-{number}"), tmp_path / f"gate-{number}"
         crowd = [["acme"], ["acme", "globex"], *([["globex"], ["globex"], ["acme"]] if THOROUGH else [])]
         children = [start(place, *everything(landed, tenants), steps=True, gate=gate) for tenants in crowd]
-        open_gate(gate, len(children))
+        open_gate(gate, children)
         for child in children:
             child.wait()
         build_all(place.house(), landed.first, landed.last, selected=selected(place))
