@@ -96,6 +96,10 @@ def backfill(
         else:
             rebuild = False
         for tables, rectangle in runs:
+            # What reads something that has failed by now would be built without it; the next plan has the others.
+            ready = without_blocked(house, plan.build, result.failed) if result.failed else pending
+            if not all(ready[name].issuperset(rectangle.partitions()) for name in tables):
+                continue
             _run(tables, rectangle, instance, result)
             if progress:
                 progress(result, plan.size)
