@@ -31,9 +31,29 @@ def dagster_instance() -> Iterator[dg.DagsterInstance]:
     if not os.environ.get(HOME) and Path("dagster.yaml").is_file():
         os.environ[HOME] = str(Path.cwd())
     try:
-        instance = dg.DagsterInstance.get()
+        with _one_at_a_time():
+            instance = dg.DagsterInstance.get()
+            # Each makes its tables when it is first asked for.
+            _ = instance.run_storage, instance.event_log_storage, instance.schedule_storage
     except (dg.DagsterInvariantViolationError, DagsterHomeNotSetError) as error:
         where = os.environ.get(HOME) or "not set"
         raise LakeError(f"{HOME} is {where}: set it to an absolute folder with a copy of dagster.yaml") from error
     with instance:
         yield instance
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Keep other commands on this home waiting: two that make the tables of a new storage fall over each other."""
+    import fcntl
+
+    home = Path(os.environ.get(HOME, ""))
+    if not home.is_absolute() or not home.is_dir():
+        yield
+        return
+    folder = os.open(home, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)

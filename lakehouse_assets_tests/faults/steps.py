@@ -56,7 +56,8 @@ def _backfill(
             pending = {name: found for name, found in pending.items() if name in house.sources}
         else:
             rebuild = False
-        for name, partitions in pending.items():
+        for name in pending:
+            partitions = without_blocked(house, pending, failed)[name]
             report = build(house, name, partitions, run_id)
             failed.setdefault(name, set()).update(report.failed)
             faults += [f"{name} {p.tenant_id} {p.date}: {why}" for p, why in report.failed.items()]

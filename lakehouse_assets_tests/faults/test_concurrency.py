@@ -62,7 +62,9 @@ def test_what_the_ledger_says_is_what_the_tables_hold_when_files_land_in_between
     arguments = backfill(first=story.first, last=story.last, rebuild=True)
     blind = replace(place, landing=story.early.landing)
     children = build_at_once([Ask(place, arguments), Ask(blind, arguments)] * rounds(1, 2), steps=True)
-    assert {child.process.returncode for child in children} == {0}, "\n".join(child.said for child in children)
+    for child in children:
+        # Who finds that register and table are no longer of one landing commits nothing, and says so.
+        assert child.process.returncode == 0 or "do not add up" in child.said, child.said
     lakes.assert_adds_up(place)
     assert assert_ledger_is_true(place, story.full, story.early) > 0
     assert not (faults := backfill_by_steps(place.house(), story.first, story.last)), faults
