@@ -1,0 +1,64 @@
+"""`python -m lakehouse_assets_tests.benchmarks --to docs/benchmarks`: measures and writes the report.
+
+Belongs here: options, and the order of the items. Not here: measuring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from lakehouse_assets_tests.benchmarks import days, history, idle, report
+from lakehouse_assets_tests.benchmarks.figures import Findings
+from lakehouse_assets_tests.benchmarks.sizes import QUICK, Sizes
+
+ITEMS = ("start", "day", "memory", "history", "daily", "sensor")
+
+
+def measure(folder: Path, sizes: Sizes, items: Sequence[str]) -> Findings:
+    """Measure the items, one after the other, in a folder that holds what they make meanwhile."""
+    found = Findings()
+    if "start" in items:
+        idle.start(sizes, found)
+    if {"day", "memory"} & set(items):
+        days.measure(folder, sizes, found, items)
+    if {"history", "daily"} & set(items):
+        history.measure(folder, sizes, found, items)
+    if "sensor" in items:
+        idle.sensor(folder, sizes, found)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=Sizes.__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--to", type=Path, required=True, help="the folder of the report")
+    parser.add_argument("--only", default=",".join(ITEMS), help=f"some of {','.join(ITEMS)}")
+    parser.add_argument("--quick", action="store_true", help="little work, to see that the benchmarks run")
+    parser.add_argument("--work", type=Path, help="a folder for what is made meanwhile: 15 GB at full size")
+    for field in fields(Sizes):
+        options: dict[str, Any] = {"type": int, "nargs": "+"} if isinstance(field.default, tuple) else {"type": int}
+        parser.add_argument(f"--{field.name.replace('_', '-')}", **options)
+    given = vars(parser.parse_args(arguments))
+    items = [item for item in ITEMS if item in given["only"].split(",")]
+    if unknown := set(given["only"].split(",")) - set(ITEMS):
+        parser.error(f"--only: no such items: {', '.join(sorted(unknown))}; there are {', '.join(ITEMS)}")
+    chosen = {field.name: given[field.name] for field in fields(Sizes) if given[field.name] is not None}
+    chosen = {name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items()}
+    try:
+        sizes = replace(QUICK if given["quick"] else Sizes(), **chosen)
+    except ValueError as error:
+        parser.error(str(error))
+    with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=given["work"]) as folder:
+        found = measure(Path(folder), sizes, items)
+    report.write(given["to"], found, sizes, items, is_quick=given["quick"])
+    sys.stdout.write(f"{given['to'] / report.REPORT}\n")
+
+
+if __name__ == "__main__":
+    main()
