@@ -64,6 +64,10 @@ test: $(INSTALLED) $(if $(NPM),$(AZURITE)) ## all tests; some of them: make test
 	@$(if $(NPM),:,echo "npm is missing (Debian: apt-get install npm), so tests marked azure are left out")
 	python -m pytest $(if $(NPM),,-m "not azure") $(ARGS)
 
+.PHONY: bench
+bench: $(INSTALLED) ## measure speed and memory into docs/benchmarks; a minute of it: make bench ARGS="--quick"
+	python -m lakehouse_assets_tests.benchmarks --to docs/benchmarks $(ARGS)
+
 .PHONY: lint
 lint: $(INSTALLED) ## ruff and mypy
 	ruff check .

@@ -31,7 +31,7 @@ empty lake of its own unless the line says otherwise; times are medians, memory 
 NOTES = """\
 ## What is compared
 
-- **Bare script**: [bare.py](../../lakehouse_assets_tests/benchmarks/bare.py) reads the same files, cleans them alike,
+- **Bare script**: `lakehouse_assets_tests/benchmarks/bare.py` reads the same files, cleans them alike,
   keeps the newest versions and drops the duplicates, computes the same gold tables and writes the same Delta tables. It
   judges nothing, keeps no quarantine, counts nothing, knows no other day and starts no Dagster. After each size its
   tables are held against ours: rows differ by no more than was rejected, and gold's sums are near.
