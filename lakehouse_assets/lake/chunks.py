@@ -16,8 +16,9 @@ from lakehouse_assets.lake.table import Table
 
 # Memory follows the number of partitions that a write has open at once.
 MOST_DATES = 400
-# Parquet is about a quarter of what it holds.
+# Parquet is about a quarter of what it holds, but for what each column of a file takes beside its values.
 PARQUET_FACTOR = 4
+COLUMN_BYTES = 500
 
 
 def chunks(house: Lakehouse, table: Table, partitions: Iterable[Partition]) -> Iterator[Window]:
@@ -43,11 +44,17 @@ def _bytes_by_date(house: Lakehouse, table: Table, tenant: str, last: date) -> d
         for file in house.landing.list(sources=[table.source], tenants=[tenant]).files:
             found[file.date] = found.get(file.date, 0) + file.size_bytes
         return found
+    landed: dict[date, int] = {}
     for name in table.reads:
-        sizes = house.lake.files(name, tenant_id=[tenant]).group_by("date").agg(pl.col("size_bytes").sum())
+        values = pl.max_horizontal(pl.col("size_bytes") - COLUMN_BYTES * len(house.table(name).schema), 1)
+        sizes = house.lake.files(name, tenant_id=[tenant]).group_by("date").agg(values.sum())
+        of_state = table.kind == "entity" and name in house.sources
+        weights = landed if of_state else found
         for day, size in sizes.select("date", "size_bytes").iter_rows():
-            found[day] = found.get(day, 0) + size * PARQUET_FACTOR
-    return _cumulated(found, last) if table.kind == "entity" else found
+            weights[day] = weights.get(day, 0) + size * PARQUET_FACTOR
+    for day, size in _cumulated(landed, last).items():
+        found[day] = found.get(day, 0) + size
+    return found
 
 
 def _cumulated(landed: dict[date, int], last: date) -> dict[date, int]:

@@ -22,9 +22,9 @@ from polars.io.plugins import register_io_source
 
 from lakehouse_assets.lake.errors import ContractError
 from lakehouse_assets.lake.judge import FLAGS, judge, rules_with, with_deleted, with_raw
+from lakehouse_assets.lake.live_files import PARTITION_SCHEMA
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Window
-from lakehouse_assets.lake.storage import PARTITION_SCHEMA
 from lakehouse_assets.lake.table import Table, type_of_function
 
 type_of_pair = tuple[str, str]

@@ -26,6 +26,7 @@ from lakehouse_assets.lake.judge import (
     Judged,
     judge,
     mask_of,
+    may_delete,
     names_of,
     rules_with,
     with_deleted,
@@ -33,12 +34,16 @@ from lakehouse_assets.lake.judge import (
 )
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import Entry
+from lakehouse_assets.lake.live_files import PARTITION_SCHEMA
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Window
 from lakehouse_assets.lake.settle import settle_entities, settle_events
 from lakehouse_assets.lake.source import BUSINESS_DATE, Source
-from lakehouse_assets.lake.storage import PARTITION_SCHEMA
 from lakehouse_assets.lake.table import Table, type_of_function
+
+# So many rows are one piece of a stream, and as many bytes of Parquet are soon read.
+GATHERED_ROWS = 100_000
+GATHERED_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +82,18 @@ class Chunk:
     def scan(self, name: TableName, dates: Sequence[date]) -> pl.LazyFrame:
         schema = self.house.table(name).schema
         return self.house.lake.scan(name, schema, tenants=[self.window.tenant_id], dates=dates)
+
+    def landed(self, dates: Sequence[date], where: pl.Expr | None = None) -> pl.LazyFrame:
+        """The bronze rows of a source table's dates; few rows of many files in one piece, for which Python is called
+        once.
+        """
+        name = _bronze_name(self)
+        files = self.house.lake.files(name, tenant_id=[self.window.tenant_id], date=dates)
+        rows = self.house.lake.scan_files(name, self.house.table(name).schema, files["path"].to_list())
+        rows = rows if where is None else rows.filter(where)
+        if files["num_records"].sum() > GATHERED_ROWS or files["size_bytes"].sum() > GATHERED_BYTES:
+            return rows
+        return rows.collect(engine="streaming").rechunk().lazy()
 
     @property
     def bronze_entries(self) -> Mapping[date, Entry] | None:
@@ -137,7 +154,7 @@ def _bronze_name(chunk: Chunk) -> TableName:
 
 
 def _events(chunk: Chunk, source: Source) -> Plan:
-    bronze, dates = _bronze_name(chunk), chunk.dates
+    dates = chunk.dates
     exploded = chunk.register.select("date", pl.col("business_dates"), pl.col("business_rows"))
     counted = (
         exploded.explode("business_dates", "business_rows", empty_as_null=False)
@@ -145,8 +162,8 @@ def _events(chunk: Chunk, source: Source) -> Plan:
         .filter(pl.col("of").is_in(dates))
     )
     expected = dict(counted.group_by("of").agg(pl.col("business_rows").sum()).iter_rows())
-    rows = chunk.scan(bronze, sorted(set(counted["date"].to_list())))
-    rows = rows.filter(pl.coalesce(BUSINESS_DATE, "date").is_between(dates[0], dates[-1]))
+    inside = pl.coalesce(BUSINESS_DATE, "date").is_between(dates[0], dates[-1])
+    rows = chunk.landed(sorted(set(counted["date"].to_list())), inside)
     table, rules = chunk.table, chunk.table.judged_rules
     judged = judge(_typed(chunk, source, rows), rules)
 
@@ -157,13 +174,13 @@ def _events(chunk: Chunk, source: Source) -> Plan:
 
 
 def _entities(chunk: Chunk, source: Source) -> Plan:
-    bronze, window = _bronze_name(chunk), chunk.window
+    window = chunk.window
     landed = chunk.register.group_by("date").agg(pl.col("rows").sum(), pl.col("deletes").sum())
     rows_of = {day: (rows, deletes) for day, rows, deletes in landed.iter_rows()}
     snapshot = _latest_snapshot(chunk)
     table, rules = chunk.table, chunk.table.judged_rules
     since = sorted(d for d in rows_of if (snapshot is None or d > snapshot) and d <= window.last)
-    judged = judge(_typed(chunk, source, chunk.scan(bronze, since)), rules)
+    judged = judge(_typed(chunk, source, chunk.landed(since)), rules)
     kept = _kept(chunk)
     base = deletes = None
     if snapshot is not None:
@@ -171,7 +188,7 @@ def _entities(chunk: Chunk, source: Source) -> Plan:
         base = chunk.scan(table.name, [snapshot]).with_columns(flags).select(name for name in kept if name != DELETED)
         earlier = sorted(d for d, (_, deleted) in rows_of.items() if deleted and d <= snapshot)
         if earlier:
-            again = judge(_typed(chunk, source, chunk.scan(bronze, earlier)), rules).valid
+            again = judge(_typed(chunk, source, chunk.landed(earlier, may_delete())), rules).valid
             deletes = again.filter(pl.col(DELETED)).select(kept)
 
     def finish(valid: pl.LazyFrame) -> pl.LazyFrame:

@@ -94,6 +94,11 @@ def with_deleted(frame: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     return frame.with_columns(is_delete.alias(DELETED))
 
 
+def may_delete() -> pl.Expr:
+    """Whether a row of bronze may be a delete: cheap to ask of many rows, most of which are none."""
+    return pl.col(OPERATION).str.contains(r"(?i)delete|[^\x00-\x7f]")
+
+
 def mask(rules: Iterable[Rule], action: type_of_action) -> pl.Expr:
     """Bit i is set where the i-th rule of the action is broken."""
     kept = [rule.kept.fill_null(value=True) for rule in rules_with(rules, action)]

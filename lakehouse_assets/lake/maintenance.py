@@ -21,8 +21,9 @@ from lakehouse_assets.lake.errors import SelectionError, StorageError
 from lakehouse_assets.lake.judge import QUARANTINE_SCHEMA
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
+from lakehouse_assets.lake.live_files import PARTITION_SCHEMA
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.storage import PARTITION_COLUMNS, PARTITION_SCHEMA, in_one_line, replacing
+from lakehouse_assets.lake.storage import PARTITION_COLUMNS, in_one_line, replacing
 
 T = TypeVar("T")
 # A file becomes part of its table with the commit, so one younger than the longest run may still be needed.

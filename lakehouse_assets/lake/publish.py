@@ -15,10 +15,11 @@ from lakehouse_assets.lake.errors import ComputationError
 from lakehouse_assets.lake.judge import QUARANTINE_SCHEMA
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import LEDGER_SCHEMA, Entry, entries, rows_of
+from lakehouse_assets.lake.live_files import PARTITION_SCHEMA
 from lakehouse_assets.lake.partitions import Window
 from lakehouse_assets.lake.report import ChunkReport, PartitionReport, receipt
 from lakehouse_assets.lake.sink import Sink, Written
-from lakehouse_assets.lake.storage import PARTITION_SCHEMA, replacing
+from lakehouse_assets.lake.storage import replacing
 from lakehouse_assets.lake.table import Table
 
 

@@ -15,10 +15,11 @@ from lakehouse_assets.lake.bookkeeping import forget
 from lakehouse_assets.lake.judge import QUARANTINE_SCHEMA
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import entries, type_of_group
+from lakehouse_assets.lake.live_files import PARTITION_SCHEMA
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition
 from lakehouse_assets.lake.plan import without_blocked
-from lakehouse_assets.lake.storage import PARTITION_COLUMNS, PARTITION_SCHEMA
+from lakehouse_assets.lake.storage import PARTITION_COLUMNS
 
 COUNTED_BY = ("table", "tenant_id", "date", "rule", "column")
 ORDER = ("table", "tenant_id", "date", "_source_file", "_row_number")

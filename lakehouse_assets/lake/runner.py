@@ -160,7 +160,7 @@ def _computed(
         valid = Path(spool) / "valid.arrow"
         spooled = plan.judged.valid.select(plan.kept).sink_ipc(valid, compression="lz4", lazy=True)
         _, judged, _ = pl.collect_all([rejected, judged_counts(plan), spooled], engine="streaming")
-        final = plan.finish(pl.scan_ipc(valid))
+        final = plan.finish(pl.scan_ipc(valid, glob=False))
         queries = [written[0].of(final.drop(FLAGS)), final_counts(final)]
         _, kept = pl.collect_all(queries, engine="streaming")
     return judged, kept

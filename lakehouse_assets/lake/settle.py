@@ -67,8 +67,7 @@ def settle_entities(
     if base is not None:
         parts.append(base.with_columns(pl.lit(value=False).alias(DELETED)))
         if earlier_deletes is not None:
-            # A key that is in the base has outlived its deletes.
-            parts.append(earlier_deletes.join(base, on=list(key), how="anti"))
+            parts.append(_standing_deletes(versions, base, earlier_deletes, key))
     hashes = pl.concat([part.select(_hash(key).alias("hash")) for part in parts]).collect(engine="streaming")
     is_repeated = _hash(key).is_in(_repeated(hashes.to_series()).implode())
     single = [part.filter(~is_repeated & ~pl.col(DELETED)) for part in parts[:2]]
@@ -80,6 +79,17 @@ def settle_entities(
     if first == last:
         return states.with_columns(pl.lit(last).alias("date")).drop("_from", "_until")
     return states.with_columns(pl.date_ranges("_from", "_until").alias("date")).drop("_from", "_until").explode("date")
+
+
+def _standing_deletes(
+    versions: pl.LazyFrame, base: pl.LazyFrame, earlier_deletes: pl.LazyFrame, key: Sequence[str]
+) -> pl.LazyFrame:
+    """The earlier deletes that a version may have to yield to: a key that is in the base has outlived its own."""
+    returning = versions.select(key).unique().join(base.select(key), on=list(key), how="anti")
+    wanted = returning.collect(engine="streaming")
+    if wanted.is_empty():
+        return earlier_deletes.clear()
+    return earlier_deletes.join(wanted.lazy(), on=list(key), how="semi").collect(engine="streaming").lazy()
 
 
 def _changes(

@@ -25,6 +25,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from lakehouse_assets.lake.damage import broken_files, broken_log
 from lakehouse_assets.lake.errors import LostRaceError, StorageError
+from lakehouse_assets.lake.live_files import FILE_SCHEMA, PARTITION_SCHEMA, after_commit, among, live_files
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.sink import FILE, Sink, Written, described, partition_values
 
@@ -36,12 +37,10 @@ CONFIGURATION: dict[str, str | None] = {
     "delta.enableExpiredLogCleanup": "false",
 }
 PARTITION_COLUMNS = ("tenant_id", "date")
-PARTITION_SCHEMA: dict[str, pl.DataType] = {"tenant_id": pl.String(), "date": pl.Date()}
 COMMIT_ATTEMPTS = 100
 CREATE_ATTEMPTS = 5
 COLOUR = re.compile("\x1b\\[[0-9;]*m")
 FRAME = re.compile(r"\d+: |at ")
-FILE_SCHEMA: dict[str, pl.DataType] = {"path": pl.String(), "size_bytes": pl.Int64(), "num_records": pl.Int64()}
 
 
 @dataclass
@@ -51,6 +50,7 @@ class Lake:
     root: str
     options: Mapping[str, str] = field(default_factory=dict)
     _opened: dict[TableName, DeltaTable] = field(default_factory=dict)
+    _live: dict[TableName, tuple[DeltaTable, int, pl.DataFrame]] = field(default_factory=dict)
 
     def uri(self, name: TableName) -> str:
         return f"{self.root.rstrip('/')}/{name.path}"
@@ -151,10 +151,19 @@ class Lake:
         """The live files of the partitions whose values are among the given ones: path, size_bytes, num_records
         and the partition columns.
         """
-        opened = self.open(name)
-        if opened is None:
-            return pl.DataFrame(schema=FILE_SCHEMA | PARTITION_SCHEMA)
-        return _live_files(opened, partition)
+        return (
+            self._known_files(name, partition)
+            if self.open(name)
+            else pl.DataFrame(schema=FILE_SCHEMA | PARTITION_SCHEMA)
+        )
+
+    def _known_files(self, name: TableName, partition: Mapping[str, Collection[Any]]) -> pl.DataFrame:
+        """The live files of the version that is open, read from the log once."""
+        opened = self._opened[name]
+        held = self._live.get(name)
+        if held is None or held[0] is not opened or held[1] != opened.version():
+            held = self._live[name] = (opened, opened.version(), live_files(opened))
+        return among(held[2], partition)
 
     def scan(
         self, name: TableName, schema: Mapping[str, Any], *, tenants: Collection[str], dates: Collection[date]
@@ -202,18 +211,19 @@ class Lake:
         name: TableName,
         added: Sequence[Written],
         *,
-        replaces: Callable[[DeltaTable], pl.DataFrame],
+        replaces: Callable[[pl.DataFrame], pl.DataFrame],
         receipt: Mapping[str, Any],
     ) -> int:
-        """Add files and remove what `replaces` finds in the newest version, in one commit; return its version.
+        """Add files and remove those that `replaces` picks of the newest version's, in one commit; return its version.
 
         A commit is never retried on an old snapshot: the loser of a race opens the newest version and finds anew what
         it replaces, so that two first writers of a partition cannot both add to it.
         """
         for attempt in range(COMMIT_ATTEMPTS):
-            opened = self._existing(name)
+            if self.open(name) is None:
+                raise StorageError(f"table {name} is not at {self.uri(name)}")
             try:
-                return self.commit_on(name, added, replaces(opened), receipt)
+                return self.commit_on(name, added, replaces(self._known_files(name, {})), receipt)
             except LostRaceError:
                 time.sleep(random.uniform(0.005, 0.02) * min(attempt + 1, 20))
         raise StorageError(f"table {name}: {COMMIT_ATTEMPTS} commits lost to other writers")
@@ -223,18 +233,15 @@ class Lake:
     ) -> int:
         """Commit on the version last opened; raises LostRaceError where another writer was faster."""
         opened = self._opened[name]
+        before = self._known_files(name, {})
         try:
-            return _commit(opened, added, removed, receipt)
+            version = _commit(opened, added, removed, receipt)
         except CommitFailedError as error:
             raise LostRaceError(f"table {name}: another writer committed first") from error
         except (DeltaError, OSError) as error:
             raise StorageError(f"table {name} cannot be written: {in_one_line(error)}") from error
-
-    def _existing(self, name: TableName) -> DeltaTable:
-        opened = self.open(name)
-        if opened is None:
-            raise StorageError(f"table {name} is not at {self.uri(name)}")
-        return opened
+        self._live[name] = (opened, version, after_commit(before, added, removed))
+        return version
 
 
 def in_one_line(error: Exception) -> str:
@@ -271,24 +278,6 @@ def _commit(opened: DeltaTable, added: Sequence[Written], removed: pl.DataFrame,
     return version
 
 
-def _live_files(opened: DeltaTable, partition: Mapping[str, Collection[Any]]) -> pl.DataFrame:
-    keys = opened.metadata().partition_columns
-    actions = pl.DataFrame(opened.get_add_actions(flatten=True))
-    if actions.is_empty():
-        types = {key: PARTITION_SCHEMA.get(key, pl.String()) for key in keys}
-        return pl.DataFrame(schema=FILE_SCHEMA | types)
-    columns = {f"partition.{key}": key for key in keys}
-    found = actions.select("path", pl.col("size_bytes").cast(pl.Int64), pl.col("num_records").cast(pl.Int64), *columns)
-    found = found.rename(columns)
-    for key, values in partition.items():
-        found = found.filter(pl.col(key).is_in(pl.Series(list(values), dtype=found.schema[key]).implode()))
-    return found
-
-
-def replacing(**partition: Collection[Any]) -> Callable[[DeltaTable], pl.DataFrame]:
+def replacing(**partition: Collection[Any]) -> Callable[[pl.DataFrame], pl.DataFrame]:
     """What a commit removes: all live files of these partitions."""
-
-    def removed(opened: DeltaTable) -> pl.DataFrame:
-        return _live_files(opened, partition)
-
-    return removed
+    return partial(among, partition=partition)

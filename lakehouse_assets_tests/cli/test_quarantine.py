@@ -12,10 +12,11 @@ from lakehouse_assets.house import tables
 from lakehouse_assets.lake.judge import QUARANTINE_SCHEMA
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.landing import Landing
+from lakehouse_assets.lake.live_files import PARTITION_SCHEMA
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition
 from lakehouse_assets.lake.runner import build
-from lakehouse_assets.lake.storage import PARTITION_SCHEMA, Lake, replacing
+from lakehouse_assets.lake.storage import Lake, replacing
 from lakehouse_assets_tests.lake.small_lake import live_files, rows
 
 if TYPE_CHECKING:

@@ -14,13 +14,14 @@ from polars.testing import assert_frame_equal
 from lakehouse_assets.lake.errors import SelectionError
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
+from lakehouse_assets.lake.live_files import PARTITION_SCHEMA
 from lakehouse_assets.lake.maintenance import compact, reset, stored_tables, vacuum
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition
 from lakehouse_assets.lake.plan import make_plan
 from lakehouse_assets.lake.receipts import compare, from_receipts
 from lakehouse_assets.lake.runner import build
-from lakehouse_assets.lake.storage import PARTITION_SCHEMA, replacing
+from lakehouse_assets.lake.storage import replacing
 from lakehouse_assets_tests.lake.small_lake import (
     BRONZE_CUSTOMERS,
     CHANNELS,

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakehouse_assets.lake.chunks import MOST_DATES, chunks
+from lakehouse_assets.lake.chunks import COLUMN_BYTES, MOST_DATES, chunks
 from lakehouse_assets.lake.errors import StorageError
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.partitions import Partition
@@ -162,12 +162,14 @@ def test_a_chunk_has_no_more_dates_than_a_write_can_have_open(tmp_path: Path) ->
 
 def test_states_weigh_what_all_landings_up_to_them_do(tmp_path: Path) -> None:
     for number in (1, 2, 3):
-        land(tmp_path, "acme", GAUGES, day(number), "a.csv", [gauge(n + 100 * number) for n in range(100)])
+        land(tmp_path, "acme", GAUGES, day(number), "a.csv", [gauge(n + 1000 * number) for n in range(1000)])
     house = house_at(tmp_path)
     build_tables(house, [B_GAUGES], cells("acme", *map(day, (1, 2, 3))))
     size = house.lake.files(B_GAUGES)["size_bytes"].max()
     assert isinstance(size, int)
-    bounded = replace(house, chunk_bytes=4 * size * 3 + 100)
+    values = size - COLUMN_BYTES * len(house.table(B_GAUGES).schema)
+    assert values > 0
+    bounded = replace(house, chunk_bytes=4 * values * 3 + 100)
     windows = list(chunks(bounded, TABLES[S_GAUGES], cells("acme", *map(day, (1, 2, 3)))))
     assert [len(window.dates()) for window in windows] == [2, 1]
 

@@ -137,12 +137,12 @@ def together(number: int) -> Any:
     """Makes so many writers open the same version before any of them commits."""
     barrier, arrived = threading.Barrier(number), threading.local()
 
-    def meeting(removed: Callable[[DeltaTable], pl.DataFrame]) -> Callable[[DeltaTable], pl.DataFrame]:
-        def found(opened: DeltaTable) -> pl.DataFrame:
+    def meeting(removed: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[pl.DataFrame], pl.DataFrame]:
+        def found(files: pl.DataFrame) -> pl.DataFrame:
             if not getattr(arrived, "once", False):
                 arrived.once = True
                 barrier.wait(timeout=60)
-            return removed(opened)
+            return removed(files)
 
         return found
 
@@ -191,9 +191,9 @@ def test_a_writer_that_always_loses_gives_up_with_an_error(tmp_path: Path, monke
     lake, rival = lake_at(tmp_path), lake_at(tmp_path)
     tries: list[int] = []
 
-    def outrun(opened: DeltaTable) -> pl.DataFrame:
+    def outrun(files: pl.DataFrame) -> pl.DataFrame:
         tries.append(write(rival, "globex", DATES[:1], {DATES[0]: [len(tries)]}))
-        return replacing(tenant_id=["acme"], date=DATES[:1])(opened)
+        return replacing(tenant_id=["acme"], date=DATES[:1])(files)
 
     added = written(lake, {Partition("acme", DATES[0]): [1]})
     with pytest.raises(StorageError, match=r"lake\.gold\.depths: 3 commits lost"):

@@ -120,11 +120,15 @@ class BatchedEventLog(SqlEventLogStorage):
             finally:
                 self._batch.connection = None
 
-    def _insert(self, connection: Connection, events: Sequence[EventLogEntry]) -> list[int]:
-        """Insert the events and return their ids, in their order."""
+    def _rows(self, events: Sequence[EventLogEntry]) -> list[dict[str, Any]]:
+        """The events as they are stored; to write one out takes longer than to store it."""
+        return [self._event_to_row(event) for event in events]
+
+    def _insert(self, connection: Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
+        """Insert the rows and return their ids, in their order."""
         identifier = SqlEventLogStorageTable.c.id
         insert = SqlEventLogStorageTable.insert().returning(identifier, sort_by_parameter_order=True)
-        return list(connection.execute(insert, [self._event_to_row(event) for event in events]).scalars())
+        return list(connection.execute(insert, list(rows)).scalars())
 
     def _index(self, connection: Connection, events: Sequence[EventLogEntry], ids: Sequence[int]) -> None:
         """Write what is kept beside the events: tags, the newest of each asset, the state of each check.

@@ -29,7 +29,7 @@ class BatchedPostgresEventLogStorage(BatchedEventLog, PostgresEventLogStorage):
             super().store_event_batch(events)
         elif events:
             with self._one_transaction() as connection:
-                self._index(connection, events, self._insert(connection, events))
+                self._index(connection, events, self._insert(connection, self._rows(events)))
 
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> Self:

@@ -100,16 +100,17 @@ class BatchedSqliteEventLogStorage(BatchedEventLog, SqliteEventLogStorage):
             return
         if not events:
             return
-        of_run: dict[str, list[EventLogEntry]] = defaultdict(list)
-        for event in events:
-            of_run[event.run_id].append(event)
+        written = self._rows(events)
+        of_run: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for event, row in zip(events, written, strict=True):
+            of_run[event.run_id].append(row)
         stored: dict[str, list[int]] = {}
         try:
-            for run_id, run_events in of_run.items():
+            for run_id, run_rows in of_run.items():
                 with self.run_connection(run_id) as connection:
-                    stored[run_id] = self._insert(connection, run_events)
+                    stored[run_id] = self._insert(connection, run_rows)
             with self._one_transaction() as connection:
-                self._index(connection, events, self._insert(connection, events))
+                self._index(connection, events, self._insert(connection, written))
         except BaseException:
             self._take_back(stored)
             raise
