@@ -72,12 +72,16 @@ def with_business_date(rows: pl.LazyFrame, source: Source, start: date) -> pl.La
     return rows.with_columns(pl.when(inside).then(day).alias(BUSINESS_DATE))
 
 
-def frame_of(source: Source, opened: ReadFile, start: date) -> pl.LazyFrame:
-    """The rows of one file as bronze holds them."""
-    rows = opened.content.rows.with_columns(
-        pl.lit(opened.file.tenant_id).alias("tenant_id"), pl.lit(opened.file.date).alias("date")
-    )
-    return with_business_date(rows, source, start) if source.kind == "event" else rows
+def frames_of(source: Source, opened: Sequence[ReadFile], start: date) -> list[pl.LazyFrame]:
+    """The rows of files as bronze holds them; those of small files, which are in memory, in one piece."""
+    placed = [
+        (one.content.rows.with_columns(tenant_id=pl.lit(one.file.tenant_id), date=pl.lit(one.file.date)), one.content)
+        for one in opened
+    ]
+    frames = [rows for rows, content in placed if not content.is_held]
+    if held := [rows for rows, content in placed if content.is_held]:
+        frames.append(pl.concat(held).collect(engine="streaming").rechunk().lazy())
+    return [with_business_date(rows, source, start) if source.kind == "event" else rows for rows in frames]
 
 
 def census(frame: pl.LazyFrame, source: Source) -> pl.LazyFrame:
@@ -187,10 +191,8 @@ def take_in(
         parts.append(house.lake.scan(table.name, schema, tenants=[tenant], dates=dates).filter(kept))
         quarantine = house.lake.scan(table.name.quarantine, QUARANTINE_SCHEMA, tenants=[tenant], dates=dates)
         malformed.append(quarantine.filter(kept).select(list(QUARANTINE_SCHEMA)))
-    for one in opened:
-        parts.append(frame_of(source, one, house.start))
-        if one.content.malformed.height:
-            malformed.append(_malformed(one, run))
+    parts += frames_of(source, opened, house.start)
+    malformed += [_malformed(one, run) for one in opened if one.content.malformed.height]
     columns = [*schema, *partition]
     return Intake(pl.concat([part.select(columns) for part in parts]), pl.concat(malformed), known, opened)
 
@@ -228,5 +230,5 @@ def survey(house: Lakehouse, table: Table, file: LandingFile) -> pl.DataFrame:
     source = house.sources[table.name]
     with Desk(house) as desk:
         opened = desk.open(file, source)
-        counted = census(frame_of(source, opened, house.start), source).collect(engine="streaming")
+        counted = census(frames_of(source, [opened], house.start)[0], source).collect(engine="streaming")
         return rows_of([registered(table.name, source, opened, counted, "plan")], FILES_SCHEMA)

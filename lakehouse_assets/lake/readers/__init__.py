@@ -58,7 +58,7 @@ def _read(reading: Reading, reader: Callable[[Reading], FileContent]) -> FileCon
         reading.unpack()
         content = reader(reading)
         if reading.path.stat().st_size <= SMALL_BYTES:
-            return content._replace(rows=content.rows.collect(engine="streaming").lazy())
+            return content._replace(rows=content.rows.collect(engine="streaming").lazy(), is_held=True)
         return content
     except FileRefusedError as error:
         error.text = error.text or head_text(reading.path, HEAD_CHARACTERS)

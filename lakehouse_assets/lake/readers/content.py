@@ -36,7 +36,7 @@ class FileContent(NamedTuple):
     `rows`: the source's text columns and FILE_COLUMNS, one row per record. Unless the file is small, it is read (or its
     copy in the spool) when `rows` is collected, so both must stay until then. `records` is counted on the file's bytes,
     apart from the parse of `rows`.
-    `refused` is the reason where nothing of the file lands.
+    `refused` is the reason where nothing of the file lands; `is_held` says that the rows are in memory.
     """
 
     rows: pl.LazyFrame
@@ -45,6 +45,7 @@ class FileContent(NamedTuple):
     sha256: str
     encoding: str
     refused: str | None = None
+    is_held: bool = False
 
 
 class FileRefusedError(LakeError):
