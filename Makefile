@@ -68,6 +68,10 @@ test: $(INSTALLED) $(if $(NPM),$(AZURITE)) ## all tests; some of them: make test
 bench: $(INSTALLED) ## measure speed and memory into docs/benchmarks; a minute of it: make bench ARGS="--quick"
 	python -m lakehouse_assets_tests.benchmarks --to docs/benchmarks $(ARGS)
 
+.PHONY: test-faults
+test-faults: $(INSTALLED) ## kills, crowds, full disks and damage at length, about an hour; once more as it was: SEED=…
+	FAULTS=all FAULTS_SEED=$(SEED) python -m pytest lakehouse_assets_tests/faults $(ARGS)
+
 .PHONY: lint
 lint: $(INSTALLED) ## ruff and mypy
 	ruff check .
