@@ -50,7 +50,7 @@ def test_processes_of_the_same_partitions_leave_the_rows_of_one(story: Story, ki
     places = {"first": story.unbegun, "late": story.begun, "rebuild": story.finished}
     place = places[kind](f"same-{kind}-{seed}")
     ask = Ask(place, backfill(first=story.first, last=story.last, rebuild=kind == "rebuild"))
-    children = build_at_once([ask] * rounds(3, 4), steps=not THOROUGH or seed % 2 > 0)
+    children = build_at_once([ask] * rounds(2, 4), steps=not THOROUGH or seed % 2 > 0)
     assert_all_done(place, story, children)
     place.remove()
 

@@ -16,7 +16,7 @@ from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.plan import make_plan
 from lakehouse_assets_tests.faults import lakes
 from lakehouse_assets_tests.faults.places import Place
-from lakehouse_assets_tests.faults.rounds import THOROUGH
+from lakehouse_assets_tests.faults.rounds import THOROUGH, rounds
 from lakehouse_assets_tests.faults.steps import backfill
 from lakehouse_assets_tests.faults.stories import Story
 
@@ -95,7 +95,7 @@ def test_a_damaged_file_of_rows_is_named_with_what_mends_it(story: Story, damage
 
 
 @pytest.mark.parametrize("damage", SOME_DAMAGES)
-@pytest.mark.parametrize("has_new_file", [True, False])
+@pytest.mark.parametrize("has_new_file", [True, False][: rounds(1, 2)])
 def test_damaged_bronze_is_read_anew_from_the_landing_zone(
     story: Story, damage: type_of_damage, has_new_file: bool
 ) -> None:
@@ -119,7 +119,7 @@ def commits(place: Place, name: TableName) -> list[Path]:
 
 
 @pytest.mark.parametrize("damage", SOME_DAMAGES)
-@pytest.mark.parametrize("name", [CUSTOMERS, CUSTOMERS.quarantine, LEDGER, LANDING_FILES])
+@pytest.mark.parametrize("name", [CUSTOMERS, LEDGER, LANDING_FILES, CUSTOMERS.quarantine][: rounds(2, 4)])
 @pytest.mark.parametrize("which", [0, -1] if THOROUGH else [-1])
 def test_a_damaged_commit_is_named_and_put_back_all_is_well(
     story: Story, damage: type_of_damage, name: TableName, which: int
@@ -138,8 +138,8 @@ def test_a_damaged_commit_is_named_and_put_back_all_is_well(
     assert_heals(place, story)
 
 
-@pytest.mark.parametrize("what", ["the last commit", "the table"])
-@pytest.mark.parametrize("name", [CUSTOMERS, LANDED])
+@pytest.mark.parametrize("what", ["the last commit", "the table"][: rounds(1, 2)])
+@pytest.mark.parametrize("name", [CUSTOMERS, LANDED][: rounds(1, 2)])
 def test_nothing_is_built_on_a_table_that_has_lost_what_the_ledger_knows_of(
     story: Story, name: TableName, what: str
 ) -> None:
@@ -156,8 +156,8 @@ def test_nothing_is_built_on_a_table_that_has_lost_what_the_ledger_knows_of(
     assert_heals(place, story)
 
 
-@pytest.mark.parametrize("what", ["the last commit", "the table"])
-@pytest.mark.parametrize("name", [LEDGER, LANDING_FILES])
+@pytest.mark.parametrize("what", ["the table", "the last commit"][: rounds(1, 2)])
+@pytest.mark.parametrize("name", [LEDGER, LANDING_FILES][: rounds(1, 2)])
 def test_bookkeeping_that_has_lost_its_newest_rows_makes_more_work_and_no_fault(
     story: Story, name: TableName, what: str
 ) -> None:

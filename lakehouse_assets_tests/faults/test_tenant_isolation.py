@@ -90,7 +90,7 @@ def assert_answers_are_apart(place: Place, tenant: Tenant, others: Collection[Te
 
 @pytest.mark.parametrize("with_dagster", [False, True][: rounds(1, 2)])
 @seed(SEED)
-@settings(max_examples=rounds(2, 15), suppress_health_check=list(HealthCheck), derandomize=not THOROUGH)
+@settings(max_examples=rounds(1, 15), suppress_health_check=list(HealthCheck), derandomize=not THOROUGH)
 @given(drawn=TENANTS)
 def test_no_trace_of_a_tenant_is_among_what_belongs_to_another(
     with_dagster: bool, drawn: Mapping[str, Collection[date]]
