@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 from lakehouse_assets_tests.benchmarks.figures import Findings
-from lakehouse_assets_tests.benchmarks.grounds import NO_CHANGES, Ground
+from lakehouse_assets_tests.benchmarks.grounds import Ground
 from lakehouse_assets_tests.benchmarks.processes import Cost, python, weigh
 from lakehouse_assets_tests.benchmarks.sizes import Sizes
 
@@ -46,7 +46,7 @@ def bare_work(rows: int) -> str:
 
 def _side_by_side(folder: Path, rows: int, repetitions: int, found: Findings) -> None:
     ground, bare_lake = Ground(folder / "day"), folder / "bare"
-    ground.land(rows, [TENANT], DAY, 1, *NO_CHANGES)
+    ground.land(rows, [TENANT], DAY, 1)
     costs: list[tuple[Cost, Cost]] = []
     for _ in range(repetitions):
         ground.empty()
@@ -93,7 +93,7 @@ def _memory(folder: Path, sizes: Sizes, found: Findings) -> None:
     rows = max(sizes.rows)
     ground = Ground(folder / "memory")
     if work(rows) not in found.costs:
-        ground.land(rows, [TENANT], DAY, 1, *NO_CHANGES)
+        ground.land(rows, [TENANT], DAY, 1)
         ground.empty()
         found.weighed(work(rows), [ground.backfill()[0]])
         ground.remove()
@@ -101,7 +101,7 @@ def _memory(folder: Path, sizes: Sizes, found: Findings) -> None:
     found.add_memory(work(rows), max(cost.peak_bytes for cost in found.costs[work(rows)]), limit)
     if not sizes.spread_rows:
         return
-    ground.land(sizes.spread_rows, [TENANT], DAY, sizes.spread_days, *NO_CHANGES)
+    ground.land(sizes.spread_rows, [TENANT], DAY, sizes.spread_days)
     ground.empty()
     spread = f"lakehouse backfill, {sizes.spread_rows:,} records in {sizes.spread_days} ingest dates"
     peak = found.weighed(spread, [ground.backfill()[0]]).peak_bytes

@@ -14,12 +14,11 @@ from pathlib import Path
 
 from lakehouse_assets_tests.benchmarks.processes import LAKEHOUSE, PROJECT, Cost, python, weigh
 
-# Plain days: as many records as asked for, and all of them of their own day.
+# Plain days: as many records as asked for, and all of them of their own day, so that a day is the same work anywhere.
 PLAIN = (
-    *("--formats", "csv", "--dirty", "0.02", "--gaps", "0", "--history-days", "0"),
-    *("--late", "0", "--extract-every", "0"),
+    *("--formats", "csv", "--dirty", "0.02", "--gaps", "0", "--history-days", "0", "--late", "0"),
+    *("--corrections", "0", "--deletes", "0", "--extract-every", "0"),
 )
-NO_CHANGES = ("--corrections", "0", "--deletes", "0")
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,10 @@ class Ground:
             "DAGSTER_HOME": str(self.folder / "home"),
         }
 
-    def land(self, rows: int, tenants: Collection[str], first: date, days: int, *options: str) -> None:
+    def land(self, rows: int, tenants: Collection[str], first: date, days: int) -> None:
         """Make up a landing zone."""
         given = ["--rows", str(rows), "--first", str(first), "--days", str(days), "--tenants", *tenants]
-        python("lakehouse_assets_tests.landing_zones", "--to", str(self.landing), *given, *PLAIN, *options)
+        python("lakehouse_assets_tests.landing_zones", "--to", str(self.landing), *given, *PLAIN)
 
     def hold_back(self, day: date) -> None:
         """Take a day out of the landing zone, to land it later."""
