@@ -55,19 +55,21 @@ def test_processes_of_the_same_partitions_leave_the_rows_of_one(story: Story, ki
     place.remove()
 
 
-@pytest.mark.parametrize("seed", seeds(1, 10))
-def test_what_the_ledger_says_is_what_the_tables_hold_when_files_land_in_between(story: Story, seed: int) -> None:
-    """Half of the processes do not see the last day; whoever commits last, the ledger speaks of that one's rows."""
-    place = story.begun(f"between-{seed}")
-    arguments = backfill(first=story.first, last=story.last, rebuild=True)
-    blind = replace(place, landing=story.early.landing)
-    children = build_at_once([Ask(place, arguments), Ask(blind, arguments)] * rounds(1, 2), steps=True)
-    for child in children:
-        # Who finds that register and table are no longer of one landing commits nothing, and says so.
-        assert child.process.returncode == 0 or "do not add up" in child.said, child.said
-    lakes.assert_adds_up(place)
-    assert assert_ledger_is_true(place, story.full, story.early) > 0
-    assert not (faults := backfill_by_steps(place.house(), story.first, story.last)), faults
-    lakes.assert_same_lake(place, story.full)
-    lakes.assert_up_to_date(place, story.first, story.last)
-    place.remove()
+if THOROUGH:
+
+    @pytest.mark.parametrize("seed", seeds(0, 10))
+    def test_what_the_ledger_says_is_what_the_tables_hold_when_files_land_in_between(story: Story, seed: int) -> None:
+        """Half of the processes do not see the last day; whoever commits last, the ledger speaks of that one's rows."""
+        place = story.begun(f"between-{seed}")
+        arguments = backfill(first=story.first, last=story.last, rebuild=True)
+        blind = replace(place, landing=story.early.landing)
+        children = build_at_once([Ask(place, arguments), Ask(blind, arguments)] * 2, steps=True)
+        for child in children:
+            # Who finds that register and table are no longer of one landing commits nothing, and says so.
+            assert child.process.returncode == 0 or "do not add up" in child.said, child.said
+        lakes.assert_adds_up(place)
+        assert assert_ledger_is_true(place, story.full, story.early) > 0
+        assert not (faults := backfill_by_steps(place.house(), story.first, story.last)), faults
+        lakes.assert_same_lake(place, story.full)
+        lakes.assert_up_to_date(place, story.first, story.last)
+        place.remove()

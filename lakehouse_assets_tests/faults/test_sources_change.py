@@ -16,7 +16,7 @@ from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.plan import make_plan
 from lakehouse_assets_tests.faults import lakes, processes
 from lakehouse_assets_tests.faults.places import FIRST, Place, local
-from lakehouse_assets_tests.faults.rounds import rounds, seeds
+from lakehouse_assets_tests.faults.rounds import THOROUGH, rounds, seeds
 from lakehouse_assets_tests.pipeline.crm_landings import build_all, land
 
 LAST = FIRST + timedelta(days=1)
@@ -104,22 +104,24 @@ def test_a_file_that_changes_while_it_is_read_is_named_and_lands_whole_later(
     assert_heals(place)
 
 
-@pytest.mark.parametrize("seed", seeds(1, 12))
-def test_a_file_may_change_at_any_time_of_its_reading(tmp_path: Path, seed: int) -> None:
-    random = Random(seed)
-    place, path = landed(tmp_path)
-    child = processes.start(place, *BACKFILL, steps=True)
-    with child.stopped_while_reading(path) as is_reading:
-        assert is_reading, child.said
-    time.sleep(random.uniform(0, LONGEST_DELAY))
-    random.choice(CHANGES)(path)
-    if child.wait() != 0:
-        assert "acme/crm/interactions/2026-01-01/many.csv" in child.said
-        assert not any(is_of_the_file(key) for key in lakes.state(place))
-    assert_heals(place)
+if THOROUGH:
+
+    @pytest.mark.parametrize("seed", seeds(0, 12))
+    def test_a_file_may_change_at_any_time_of_its_reading(tmp_path: Path, seed: int) -> None:
+        random = Random(seed)
+        place, path = landed(tmp_path)
+        child = processes.start(place, *BACKFILL, steps=True)
+        with child.stopped_while_reading(path) as is_reading:
+            assert is_reading, child.said
+        time.sleep(random.uniform(0, LONGEST_DELAY))
+        random.choice(CHANGES)(path)
+        if child.wait() != 0:
+            assert "acme/crm/interactions/2026-01-01/many.csv" in child.said
+            assert not any(is_of_the_file(key) for key in lakes.state(place))
+        assert_heals(place)
 
 
-@pytest.mark.parametrize("moment", ["1960-01-01", "2001-01-01", "2100-01-01"])
+@pytest.mark.parametrize("moment", ["1960-01-01", "2100-01-01", "2001-01-01"][: rounds(2, 3)])
 def test_a_corrected_file_is_read_whatever_its_clock_said(tmp_path: Path, moment: str) -> None:
     place = local(tmp_path / "place")
     path = land(Path(place.landing), "acme", "interactions", FIRST, "few.csv", interactions(0, 20))
