@@ -20,7 +20,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from lakehouse_assets.backfill import register_tenants
+from lakehouse_assets.backfill import QUIET, register_tenants
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.house import tables
 from lakehouse_assets.lake.assets import asset_key, partition_key
@@ -40,7 +40,7 @@ def run(name: TableName, partition: Partition, instance: dg.DagsterInstance) -> 
         partition_key=partition_key(partition),
         instance=instance,
         raise_on_error=True,
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        run_config=QUIET,
     )
     if not done.success:
         raise BenchmarkError(f"{name} of {partition} was not built")

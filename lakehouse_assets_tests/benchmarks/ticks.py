@@ -12,6 +12,7 @@ import time
 
 import dagster as dg
 
+from lakehouse_assets.backfill import QUIET
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.house import open_house
 from lakehouse_assets_tests.benchmarks.processes import BenchmarkError
@@ -39,9 +40,8 @@ def come_to_rest(instance: dg.DagsterInstance) -> str | None:
         if not requests:
             return cursor
         for request in requests:
-            job.execute_in_process(
-                asset_selection=list(request.asset_selection or ()), tags=request.tags, instance=instance
-            )
+            chosen = list(request.asset_selection or ())
+            job.execute_in_process(asset_selection=chosen, tags=request.tags, instance=instance, run_config=QUIET)
     raise BenchmarkError("the sensor does not come to rest")
 
 
