@@ -6,7 +6,6 @@ Not here: parsing a format (`readers`), cleaning (silver).
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Sequence
 from datetime import date
 from pathlib import Path
@@ -23,6 +22,7 @@ from lakehouse_assets.lake.ledger import FILES_SCHEMA, Entry, entries, landed_fi
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.readers import FileContent, read, verify_unchanged
 from lakehouse_assets.lake.source import BUSINESS_DATE, OPERATION, Source
+from lakehouse_assets.lake.spool import spool_folder
 from lakehouse_assets.lake.table import Table
 from lakehouse_assets.lake.values import code, timestamp
 
@@ -134,11 +134,11 @@ class Desk:
 
     def __init__(self, house: Lakehouse) -> None:
         self.house = house
-        self._spool = tempfile.TemporaryDirectory(prefix="lakehouse-", dir=house.spool)
+        self._spool = spool_folder(house.spool)
         self._open: list[Any] = []
 
     def __enter__(self) -> Self:
-        self._spool.__enter__()
+        self._folder = self._spool.__enter__()
         return self
 
     def __exit__(self, *fault: Any) -> None:  # noqa: PYI036 - passed on as it came
@@ -150,7 +150,7 @@ class Desk:
         local = self.house.landing.local(file)
         path = local.__enter__()
         self._open.append(local)
-        return ReadFile(file, path, read(file, path, source, Path(self._spool.name)))
+        return ReadFile(file, path, read(file, path, source, self._folder))
 
     @staticmethod
     def verify(opened: Iterable[ReadFile]) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from lakehouse_assets.lake.errors import LandingError, SourceChangedError
+from lakehouse_assets.lake.spool import spool_folder
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -180,8 +180,8 @@ class ObjectRoot:
         from obstore import get
         from obstore.exceptions import BaseError
 
-        with tempfile.TemporaryDirectory(prefix="landing-") as spool:
-            copy = Path(spool) / _last(path)
+        with spool_folder() as spool:
+            copy = spool / _last(path)
             try:
                 result = get(self.store, path)
                 with copy.open("wb") as target:

@@ -9,10 +9,8 @@ then the counts are known, and `publish` refuses or commits.
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -32,6 +30,7 @@ from lakehouse_assets.lake.partitions import Partition, Window
 from lakehouse_assets.lake.publish import enter, publish, sinks
 from lakehouse_assets.lake.report import ChunkReport, PartitionReport, StepReport
 from lakehouse_assets.lake.sink import Sink
+from lakehouse_assets.lake.spool import spool_folder
 from lakehouse_assets.lake.table import Table
 
 log = logging.getLogger(__name__)
@@ -155,9 +154,9 @@ def _computed(
         queries = [rejected, judged_counts(plan), written[0].of(final.drop(FLAGS)), final_counts(final)]
         _, judged, _, kept = pl.collect_all(queries, engine="streaming")
         return judged, kept
-    with tempfile.TemporaryDirectory(prefix="lakehouse-", dir=house.spool) as spool:
+    with spool_folder(house.spool) as spool:
         # What contends for a key is known when the last row has been read; cleaning all rows twice would cost more.
-        valid = Path(spool) / "valid.arrow"
+        valid = spool / "valid.arrow"
         spooled = plan.judged.valid.select(plan.kept).sink_ipc(valid, compression="lz4", lazy=True)
         _, judged, _ = pl.collect_all([rejected, judged_counts(plan), spooled], engine="streaming")
         final = plan.finish(pl.scan_ipc(valid, glob=False))
