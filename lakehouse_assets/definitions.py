@@ -7,6 +7,7 @@ import warnings
 from importlib.resources import files
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from lakehouse_assets.automation import checks, schedules, sensors
 from lakehouse_assets.house import domains, open_house, tables
@@ -21,10 +22,15 @@ warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 
 class LakehouseResource(dg.ConfigurableResource[Lakehouse]):
-    """Opens the lakehouse that the environment describes, when a run starts."""
+    """The lakehouse that the environment describes, opened once for all steps of a run."""
+
+    _house: Lakehouse | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002 (Dagster's signature)
+        self._house = open_house()
 
     def open(self) -> Lakehouse:
-        return open_house()
+        return self._house or open_house()
 
     def sinks(self) -> list[Sink]:
         """Where the alerts of failed checks go."""
