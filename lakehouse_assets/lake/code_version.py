@@ -72,15 +72,22 @@ def _code_texts(part: Any, seen: set[int | str]) -> Iterator[str]:
     if id(part) in seen:
         return
     seen.add(id(part))
-    yield ast.unparse(_tree(part))
-    for name, used in _used_by(part):
+    source, uses, modules = _read(part)
+    yield source
+    for name, used in uses:
         yield name
         yield from _texts(used, seen)
-    for module in _imported_in(_tree(part), part.__module__):
+    for module in modules:
         yield from _module_texts(module, seen)
 
 
 @cache
+def _read(part: Any) -> tuple[str, list[tuple[str, Any]], list[str]]:
+    """The code of a function or class, what of the project it names, and the modules that it imports."""
+    tree = _tree(part)
+    return ast.unparse(tree), _used_by(part, tree), _imported_in(tree, part.__module__)
+
+
 def _tree(part: Any) -> ast.Module:
     try:
         source = inspect.getsource(part)
@@ -158,9 +165,8 @@ def _package(module: str) -> str:
     return module if spec and spec.submodule_search_locations is not None else module.rpartition(".")[0]
 
 
-def _used_by(part: Any) -> list[tuple[str, Any]]:
+def _used_by(part: Any, tree: ast.Module) -> list[tuple[str, Any]]:
     """The project's functions, classes and constants that the code of `part` names, sorted by name."""
-    tree = _tree(part)
     project = part.__module__.split(".")[0]
     scope = vars(sys.modules[part.__module__])
     found: dict[str, Any] = {}

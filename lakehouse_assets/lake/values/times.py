@@ -5,6 +5,7 @@ Belongs here: calendar dates and points in time. Not here: business calendars an
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 
 import polars as pl
@@ -24,11 +25,6 @@ _TIME = (
     r"([.,][0-9]+)?([Zz]|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?$"
 )
 _UTC = ("", "Z", "z")
-# Seconds ahead of UTC: looking one up is cheaper than reading it.
-_OFFSETS = {
-    f"{sign}{hours:02}:{minutes:02}": int(f"{sign}1") * (hours * 3600 + minutes * 60)
-    for sign, hours, minutes in product("+-", range(24), range(60))
-}
 
 
 def date(column: str | pl.Expr) -> pl.Expr:
@@ -69,10 +65,21 @@ def _plain_timestamp(text: pl.Expr) -> pl.Expr:
 
     seconds = part(11) * 3600 + part(14) * 60 + part(17)
     fraction = number(text.str.slice(19).str.extract(r"^[.,]([0-9]{1,6})").str.pad_end(6, "0")).fill_null(0)
-    offset = text.str.tail(6).replace_strict(list(_OFFSETS), list(_OFFSETS.values()), default=0, return_dtype=pl.Int64)
+    offset = text.str.tail(6).replace_strict(*_offsets(), default=0, return_dtype=pl.Int64)
     moment = _day(text).cast(pl.Int64) * 86_400 + seconds - offset
     found = (moment * 1_000_000 + fraction).cast(pl.Datetime("us", "UTC"))
     return pl.when(text.str.contains(_PLAIN_TIME)).then(found)
+
+
+@cache
+def _offsets() -> tuple[pl.Series, pl.Series]:
+    """Every offset and its seconds ahead of UTC: looking one up is cheaper than reading it."""
+    texts = [f"{hours:02}:{minutes:02}" for hours, minutes in product(range(24), range(60))]
+    seconds = [60 * minutes for minutes in range(24 * 60)]
+    return (
+        pl.Series([sign + text for sign in "+-" for text in texts]),
+        pl.Series(seconds + [-ahead for ahead in seconds], dtype=pl.Int64),
+    )
 
 
 def _timestamps(values: pl.Series) -> pl.Series:
