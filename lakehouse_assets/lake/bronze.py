@@ -197,17 +197,25 @@ def take_in(
     return Intake(pl.concat([part.select(columns) for part in parts]), pl.concat(malformed), known, opened)
 
 
-def require_versions(house: Lakehouse, held: pl.DataFrame) -> None:
-    """Raise StorageError where a table has lost a version that these rows of the ledger speak of."""
+def require_versions(house: Lakehouse, names: Iterable[TableName]) -> None:
+    """Raise StorageError where a table has lost a version that the ledger speaks of, for whichever tenant.
+
+    Looked at once for each table, before this process writes to it: a later commit takes the lost one's number.
+    """
+    new = set(names) - house.complete
+    if not new:
+        return
+    held = house.ledger.read(tables=new)
     newest = held.group_by("domain", "layer", "table").agg(pl.col("table_version").max()).drop_nulls()
     for *name, version in newest.iter_rows():
         house.lake.require(TableName(*name), version)
+    house.complete.update(new)
 
 
 def _vouched(house: Lakehouse, table: Table, tenant: str, dates: Sequence[date], register: pl.DataFrame) -> list[date]:
     """The dates whose rows are there as today's code would read them from the files registered."""
     held = house.ledger.read(tenants=[tenant], tables=[table.name])
-    require_versions(house, held)
+    require_versions(house, [table.name])
     built = entries(held).get((table.name, tenant), {})
     found = Fingerprints(house.tables, {table.name: landed_files(register)}, start=house.start, first=dates[0])
     return [

@@ -23,7 +23,10 @@ CHUNK_BYTES = 256 * 2**20
 
 @dataclass(frozen=True)
 class Lakehouse:
-    """Where data comes from, where tables are, and which tables there are."""
+    """Where data comes from, where tables are, and which tables there are.
+
+    `complete` are the tables found to have every version that the ledger speaks of.
+    """
 
     landing: Landing
     lake: Lake
@@ -31,6 +34,7 @@ class Lakehouse:
     start: date
     chunk_bytes: int = CHUNK_BYTES
     spool: str | None = field(default=None)
+    complete: set[TableName] = field(default_factory=set)
 
     @cached_property
     def ledger(self) -> Register:

@@ -170,7 +170,7 @@ def open_chunk(house: Lakehouse, table: Table, window: Window) -> Chunk:
     tenant = window.tenant_id
     bronze = [name for name in table.reads if name in house.sources]
     held = house.ledger.read(tenants=[tenant], tables=[*table.reads, table.name])
-    require_versions(house, held)
+    require_versions(house, [*table.reads, table.name])
     built = entries(held)
     register = house.files.read(tenants=[tenant], tables=bronze) if bronze else rows_of([], FILES_SCHEMA)
     known = [day for entry in built.values() for day in entry] + register["date"].to_list() + [window.first]

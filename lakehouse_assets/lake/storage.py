@@ -23,7 +23,7 @@ from deltalake import CommitProperties, DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
-from lakehouse_assets.lake.damage import broken_files, broken_log
+from lakehouse_assets.lake.damage import broken_files, broken_log, emptied_commit
 from lakehouse_assets.lake.errors import LostRaceError, StorageError
 from lakehouse_assets.lake.live_files import FILE_SCHEMA, PARTITION_SCHEMA, after_commit, among, live_files
 from lakehouse_assets.lake.names import TableName
@@ -67,6 +67,9 @@ class Lake:
             return None
         except DeltaError as error:
             raise self._unreadable(name, "cannot be opened", error) from error
+        if culprit := emptied_commit(self.uri(name)):
+            del self._opened[name]
+            raise StorageError(f"table {name} has lost rows: {culprit}; put it back from a copy")
         return self._opened[name]
 
     def _guard(self, name: TableName, action: Callable[[], object]) -> None:

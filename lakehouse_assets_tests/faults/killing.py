@@ -9,11 +9,13 @@ from collections.abc import Callable
 from random import Random
 from typing import Literal, get_args
 
+import obstore
+
 from lakehouse_assets.lake import maintenance
 from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets_tests.faults import lakes, processes
-from lakehouse_assets_tests.faults.places import Place
+from lakehouse_assets_tests.faults.places import Place, store_of
 from lakehouse_assets_tests.faults.processes import Moment
 from lakehouse_assets_tests.faults.steps import backfill
 from lakehouse_assets_tests.faults.stories import Story
@@ -92,11 +94,19 @@ def chain(
     return place
 
 
+def leave_a_file(place: Place) -> None:
+    """What every kill between writing and committing leaves: a file that no commit names."""
+    store = store_of(place.root, place.options)
+    path = next(path for path in place.files() if path.endswith("-0.parquet"))
+    obstore.put(store, path.replace("-0.parquet", "-1.parquet"), obstore.get(store, path).bytes())
+
+
 def assert_whole(place: Place, story: Story) -> None:
     """The lake is the undisturbed one; upkeep then leaves no file that belongs to nothing, and changes no row."""
     lakes.assert_same_lake(place, story.full)
     lakes.assert_adds_up(place)
     lakes.assert_up_to_date(place, story.first, story.last)
+    leave_a_file(place)
     house = place.house()
     stored = maintenance.stored_tables(house)
     maintenance.compact(house, stored)
