@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,18 +20,20 @@ from lakehouse_assets_tests.benchmarks.sizes import QUICK, Sizes
 ITEMS = ("start", "day", "memory", "history", "daily", "sensor")
 
 
-def measure(folder: Path, sizes: Sizes, items: Sequence[str]) -> Findings:
-    """Measure the items, one after the other, in a folder that holds what they make meanwhile."""
-    found = Findings()
-    if "start" in items:
-        idle.start(sizes, found)
-    if {"day", "memory"} & set(items):
-        days.measure(folder, sizes, found, items)
-    if {"history", "daily"} & set(items):
-        history.measure(folder, sizes, found, items)
-    if "sensor" in items:
-        idle.sensor(folder, sizes, found)
-    return found
+def measure(folder: Path, sizes: Sizes, items: Sequence[str], found: Findings) -> Iterator[list[str]]:
+    """Measure the items, one after the other, in a folder that holds what they make; yield those that are done."""
+    pieces: list[tuple[tuple[str, ...], Callable[[], None]]] = [
+        (("start",), lambda: idle.start(sizes, found)),
+        (("day", "memory"), lambda: days.measure(folder, sizes, found, items)),
+        (("history", "daily"), lambda: history.measure(folder, sizes, found, items)),
+        (("sensor",), lambda: idle.sensor(folder, sizes, found)),
+    ]
+    done: list[str] = []
+    for names, work in pieces:
+        if wanted := [name for name in names if name in items]:
+            work()
+            done += wanted
+            yield done
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,11 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sizes = replace(QUICK if given["quick"] else Sizes(), **chosen)
     except ValueError as error:
         parser.error(str(error))
-    with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=given["work"]) as folder:
-        found = measure(Path(folder), sizes, items)
     # A quick run never takes the place of a measured report.
-    to = given["to"] / "quick" if given["quick"] else given["to"]
-    report.write(to, found, sizes, items, is_quick=given["quick"])
+    to, found = given["to"] / "quick" if given["quick"] else given["to"], Findings()
+    with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=given["work"]) as folder:
+        for done in measure(Path(folder), sizes, items, found):
+            # What is measured stays, should a later item fail.
+            report.write(to, found, sizes, done, is_quick=given["quick"])
     sys.stdout.write(f"{to / report.REPORT}\n")
 
 

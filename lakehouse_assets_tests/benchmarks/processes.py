@@ -24,6 +24,7 @@ LAKEHOUSE = str(Path(sys.executable).parent / "lakehouse")
 # `ru_maxrss` is in kilobytes on Linux, in bytes on macOS.
 MEMORY_UNIT = 1 if platform.system() == "Darwin" else 1024
 LONGEST_ENDING = 4_000
+LONGEST_LINE = 150
 OURS = ("LAKEHOUSE_", "DAGSTER_", "POLARS_", "PYTHONDONTWRITEBYTECODE")
 
 
@@ -55,6 +56,8 @@ def middle(costs: Sequence[Cost]) -> Cost:
 def weigh(command: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[Cost, str]:
     """Run a command to its end; return its cost, that of its own children included, and its standard output.
 
+    A line on standard error says how long it took, for those who wait.
+
     Raises BenchmarkError where it fails.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
@@ -75,6 +78,7 @@ def weigh(command: Sequence[str], environment: Mapping[str, str] | None = None) 
         output.seek(0)
         errors.seek(0)
         said, complaints = output.read().decode(), errors.read().decode()
+    sys.stderr.write(f"{wall:8.1f} s  {' '.join(command)[:LONGEST_LINE]}\n")
     if process.returncode:
         ending = (said + complaints)[-LONGEST_ENDING:]
         raise BenchmarkError(f"{' '.join(command)} ended with status {process.returncode}:\n{ending}")
