@@ -59,10 +59,13 @@ $(AZURITE): $(EMULATORS)/package.json $(EMULATORS)/package-lock.json
 .PHONY: tools
 tools: $(AZURITE) ## install Azurite into .tools, for tests on Azure's storage
 
+# Processes that tests are shared out to. Neighbours stay together, so that what they share is rarely built twice.
+WORKERS ?= logical
+
 .PHONY: test
 test: $(INSTALLED) $(if $(NPM),$(AZURITE)) ## all tests; some of them: make test ARGS="-k quarantine"
 	@$(if $(NPM),:,echo "npm is missing (Debian: apt-get install npm), so tests marked azure are left out")
-	python -m pytest $(if $(NPM),,-m "not azure") $(ARGS)
+	python -m pytest -n $(WORKERS) --dist worksteal $(if $(NPM),,-m "not azure") $(ARGS)
 
 .PHONY: bench
 bench: $(INSTALLED) ## measure speed and memory into docs/benchmarks; a minute of it: make bench ARGS="--quick"
@@ -95,5 +98,5 @@ docs: $(INSTALLED) ## write the data dictionary from the contracts
 .PHONY: lock
 lock: $(INSTALLED) ## solve the ranges of pyproject.toml again, newest releases first
 	python -m pip install --quiet uv
-	uv pip compile pyproject.toml --extra dev --universal --upgrade --generate-hashes \
+	uv pip compile pyproject.toml --all-extras --universal --upgrade --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --quiet --output-file requirements.lock
