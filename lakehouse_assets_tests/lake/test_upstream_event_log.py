@@ -81,6 +81,27 @@ def test_dagster_hands_over_planned_and_materialized_partitions_in_batches_of_th
     ]
 
 
+@dg.asset(check_specs=[dg.AssetCheckSpec(f"rule_{number}", asset="judged") for number in range(8)])
+def judged():  # type: ignore[no-untyped-def] # noqa: ANN201 (Dagster takes no postponed annotation)
+    yield dg.MaterializeResult(
+        check_results=[dg.AssetCheckResult(passed=True, check_name=f"rule_{number}") for number in range(8)]
+    )
+
+
+def test_the_checks_of_a_step_are_stored_together_though_each_follows_an_output_of_its_own(
+    instance: dg.DagsterInstance,
+) -> None:
+    job = dg.Definitions([judged], executor=dg.in_process_executor).resolve_implicit_global_asset_job_def()
+    done = job.execute_in_process(instance=instance)
+    assert done.success
+    evaluation = DagsterEventType.ASSET_CHECK_EVALUATION
+    assert [batch.count(evaluation) for batch in WatchedStorage.handed_over if evaluation in batch] == [8]
+    stored = [entry.dagster_event_type for entry in instance.all_logs(done.run_id)]
+    assert stored.count(evaluation) == 8
+    assert stored.count(DagsterEventType.STEP_OUTPUT) == 9
+    assert stored.index(DagsterEventType.STEP_OUTPUT) < stored.index(evaluation)
+
+
 def test_dagster_stores_the_events_of_a_refused_batch_one_by_one(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

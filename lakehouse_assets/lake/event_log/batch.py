@@ -33,6 +33,8 @@ BATCHED = frozenset(
         DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED,
     }
 )
+# Stored together with those: a step's output event comes before each of its checks.
+STORED_TOGETHER = BATCHED | {DagsterEventType.STEP_OUTPUT}
 
 
 def batch_by_default() -> None:
@@ -46,7 +48,7 @@ def batch_by_default() -> None:
 
 def is_batched(events: Sequence[EventLogEntry]) -> bool:
     """Return whether all of the events are of the types that a batch can hold."""
-    return all(event.dagster_event is not None and event.dagster_event_type in BATCHED for event in events)
+    return all(event.dagster_event is not None and event.dagster_event_type in STORED_TOGETHER for event in events)
 
 
 class BatchedEventLog(SqlEventLogStorage):

@@ -22,7 +22,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool
 
-from lakehouse_assets.lake.event_log.batch import BatchedEventLog, batch_by_default, is_batched
+from lakehouse_assets.lake.event_log.batch import BATCHED, BatchedEventLog, batch_by_default, is_batched
 from lakehouse_assets.lake.event_log.home import under_home
 
 # The index, and the databases of the runs that are written or read at the moment.
@@ -109,8 +109,11 @@ class BatchedSqliteEventLogStorage(BatchedEventLog, SqliteEventLogStorage):
             for run_id, run_rows in of_run.items():
                 with self.run_connection(run_id) as connection:
                     stored[run_id] = self._insert(connection, run_rows)
-            with self._one_transaction() as connection:
-                self._index(connection, events, self._insert(connection, written))
+            shared = [(e, row) for e, row in zip(events, written, strict=True) if e.dagster_event_type in BATCHED]
+            if shared:
+                indexed, rows = [event for event, _ in shared], [row for _, row in shared]
+                with self._one_transaction() as connection:
+                    self._index(connection, indexed, self._insert(connection, rows))
         except BaseException:
             self._take_back(stored)
             raise
