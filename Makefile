@@ -65,15 +65,20 @@ WORKERS ?= logical
 .PHONY: test
 test: $(INSTALLED) $(if $(NPM),$(AZURITE)) ## all tests; some of them: make test ARGS="-k quarantine"
 	@$(if $(NPM),:,echo "npm is missing (Debian: apt-get install npm), so tests marked azure are left out")
-	python -m pytest -n $(WORKERS) --dist worksteal $(if $(NPM),,-m "not azure") $(ARGS)
+	python -m pytest -n $(WORKERS) --dist worksteal -m "not distributed$(if $(NPM),, and not azure)" $(ARGS)
 
 .PHONY: bench
 bench: $(INSTALLED) ## measure speed and memory into docs/benchmarks; a minute of it: make bench ARGS="--quick"
 	python -m lakehouse_assets_tests.benchmarks --to docs/benchmarks $(ARGS)
 
 .PHONY: test-faults
-test-faults: $(INSTALLED) ## kills, crowds, full disks and damage at length, about an hour; once more as it was: SEED=…
-	FAULTS=all FAULTS_SEED=$(SEED) python -m pytest lakehouse_assets_tests/faults $(ARGS)
+test-faults: $(INSTALLED) $(if $(NPM),$(AZURITE)) ## kills, crowds, full disks and damage at length, about an hour; once more as it was: SEED=…
+	FAULTS=all FAULTS_SEED=$(SEED) python -m pytest lakehouse_assets_tests/faults $(EMULATORS) \
+		$(if $(NPM),,-m "not azure") $(ARGS)
+
+.PHONY: test-distributed
+test-distributed: $(INSTALLED) ## two Celery workers, one of them killed (Debian: apt-get install redis-server)
+	python -m pytest -s -m distributed lakehouse_assets_tests/distributed $(ARGS)
 
 .PHONY: lint
 lint: $(INSTALLED) ## ruff and mypy

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -56,18 +57,18 @@ class Landed:
         return self.store.with_lake(name)
 
 
-def land(emulator: Emulator, folder: Path) -> Landed:
-    """Land in the store and in a folder, and build the folder's lake."""
+def land(emulator: Emulator, folder: Path, spec: Spec = SPEC, tables: Sequence[str] = SELECT) -> Landed:
+    """Land in the store and in a folder, and build these tables of the folder's lake."""
     here = places.local(folder / "here")
     there = Place(f"{emulator.url}/landing", f"{emulator.url}/lakes/lake", folder / "there/lake", emulator.options)
-    generate(Path(here.landing), SPEC)
+    generate(Path(here.landing), spec)
     plain = min(Path(here.landing).glob("acme/crm/*/*/*.csv"))
     shutil.move(plain, plain.with_name(ODD_NAME))
     places.copied(here.landing, there.landing, there.options)
     _keep_times(there, here)
     house = here.house()
-    build_all(house, SPEC.first, SPEC.last, selected=select(house.tables, SELECT))
-    return Landed(there, here)
+    build_all(house, spec.first, spec.last, selected=select(house.tables, tables))
+    return Landed(there, here, spec.first, spec.last)
 
 
 def _keep_times(store: Place, folder: Place) -> None:
