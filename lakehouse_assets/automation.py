@@ -14,20 +14,21 @@ import dagster as dg
 
 from lakehouse_assets.backfill import ORIGIN, register_tenants, run_tags, runs_of
 from lakehouse_assets.house import open_house, tables
-from lakehouse_assets.lake.alerts import run_failure_alerts
+from lakehouse_assets.lake.alerts import run_failure_alerts, sinks
 from lakehouse_assets.lake.assets import TENANTS, asset_key
-from lakehouse_assets.lake.freshness import figures, stale_tenants
+from lakehouse_assets.lake.freshness import TOLD, figures, stale_tenants, tell_of_stale_tenants, told_before
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.landing import LandingFile
 from lakehouse_assets.lake.ledger import LEDGER
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.partitions import Partition, Rectangle
+from lakehouse_assets.lake.partitions import Partition, Rectangle, rectangles
 from lakehouse_assets.lake.plan import make_plan, plan_of_landings, without_blocked
 from lakehouse_assets.settings import Settings
 
 LANDING = "landing"
 # A tick has a minute. Larger news is landed in bronze first, and the next tick knows its dates from there.
 MOST_BYTES_TO_SURVEY = 64 * 2**20
+FRESHNESS = dg.AssetCheckKey(asset_key(LEDGER), "fresh_for_every_tenant")
 UNFINISHED_RUNS = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -46,6 +47,13 @@ def _seen(files: Iterable[LandingFile]) -> dict[str, str]:
     return {tenant: digest.hexdigest() for tenant, digest in digests.items()}  # type: ignore[attr-defined]
 
 
+def _run_request(names: Sequence[TableName], rectangle: Rectangle, origin: str, salt: str) -> dg.RunRequest:
+    tags = run_tags(rectangle, origin)
+    asked = json.dumps([[str(name) for name in names], sorted(tags.items()), salt])
+    key = f"{origin}-{rectangle.first}-{rectangle.last}-{blake2b(asked.encode(), digest_size=8).hexdigest()}"
+    return dg.RunRequest(run_key=key, tags=tags, asset_selection=[asset_key(name) for name in names])
+
+
 def run_requests(
     build: Mapping[TableName, Collection[Partition]], order: Sequence[str], origin: str, salt: str
 ) -> dict[str, tuple[dg.RunRequest, tuple[TableName, ...], Rectangle]]:
@@ -57,11 +65,8 @@ def run_requests(
         waiting.update(names)
         if reads & waiting:
             continue
-        tags = run_tags(rectangle, origin)
-        asked = json.dumps([[str(name) for name in names], sorted(tags.items()), salt])
-        key = f"{origin}-{rectangle.first}-{rectangle.last}-{blake2b(asked.encode(), digest_size=8).hexdigest()}"
-        request = dg.RunRequest(run_key=key, tags=tags, asset_selection=[asset_key(name) for name in names])
-        found[key] = (request, names, rectangle)
+        request = _run_request(names, rectangle, origin, salt)
+        found[str(request.run_key)] = (request, names, rectangle)
     return found
 
 
@@ -148,12 +153,31 @@ def evaluate_night(
 ) -> list[dg.RunRequest]:
     """The runs that close a day for every tenant: states are carried forward even where nothing landed.
 
-    Tenants that are new are registered. What must wait for other runs is left to the landing sensor.
+    What a night begins it also ends, whether or not the landing sensor runs. Tenants that lack the day alone share
+    runs. One that lacks what the day reads, too, gets a run of its own over all tables and dates that it lacks: a run
+    builds inputs before their readers, and what fails in it holds up nobody else. Tenants that are new are registered.
     """
-    plan = make_plan(house, [table for table in house.tables if table.layer in layers], None, day, day)
-    within = {table: found for table, found in plan.build.items() if table.layer in layers}
-    order = register_tenants(instance, {p.tenant_id for found in within.values() for p in found})
-    return [request for request, _, _ in run_requests(within, order, name, str(day)).values()]
+    selected = [table for table in house.tables if table.layer in layers]
+    plan = make_plan(house, selected, None, day, day, only_registered=True)
+    if sum(file.size_bytes for file in plan.new_files) <= MOST_BYTES_TO_SURVEY:
+        plan = make_plan(house, selected, None, day, day)
+    order = register_tenants(instance, {p.tenant_id for partitions in plan.build.values() for p in partitions})
+    found: list[tuple[tuple[TableName, ...], Rectangle]] = []
+    together: dict[tuple[TableName, ...], list[Partition]] = {}
+    for tenant in order:
+        lacking = {table: dates for table in plan.build if (dates := _dates(plan.build[table], tenant))}
+        every = set().union(*lacking.values())
+        if every == {day} and all(table.layer in layers for table in lacking):
+            together.setdefault(tuple(lacking), []).append(Partition(tenant, day))
+        elif every:
+            found.append((tuple(lacking), Rectangle(min(every), max(every), (tenant,))))
+    for names, partitions in together.items():
+        found.extend((names, rectangle) for rectangle in rectangles(partitions, order))
+    return [_run_request(names, rectangle, name, str(day)) for names, rectangle in found]
+
+
+def _dates(partitions: Collection[Partition], tenant: str) -> set[date]:
+    return {partition.date for partition in partitions if partition.tenant_id == tenant}
 
 
 def _nightly(name: str, hour: int, layers: tuple[str, ...]) -> dg.ScheduleDefinition:
@@ -178,15 +202,24 @@ def checks() -> list[dg.AssetChecksDefinition]:
 
     @dg.asset_check(
         asset=asset_key(LEDGER),
-        name="fresh_for_every_tenant",
-        description="No tenant that lands waits for the newest day of a gold table",
+        name=FRESHNESS.name,
+        description="No tenant that lands waits for the newest day of a gold table; sends an alert when one begins to",
     )
-    def fresh_for_every_tenant() -> dg.AssetCheckResult:
+    def fresh_for_every_tenant(context):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202 - Dagster cannot read string annotations
         house = open_house()
         stale = stale_tenants(house, house.landing.tenants().tenant_ids, datetime.now(UTC).date())
-        waiting = {str(name): figures(found) for name, found in stale.items() if found and name.layer == "gold"}
+        waiting = {name: found for name, found in stale.items() if found and name.layer == "gold"}
+        told = tell_of_stale_tenants(
+            waiting,
+            told_before(context.instance, FRESHNESS),
+            sinks(Settings.from_environment().alert_webhook),
+            run_id=context.run.run_id,
+        )
         return dg.AssetCheckResult(
-            passed=not waiting, severity=dg.AssetCheckSeverity.ERROR, metadata={"stale_tenants_by_table": waiting}
+            passed=not waiting,
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata={"stale_tenants_by_table": {str(name): figures(found) for name, found in waiting.items()}}
+            | {TOLD: told},
         )
 
     return [fresh_for_every_tenant]

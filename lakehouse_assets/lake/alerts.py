@@ -1,6 +1,7 @@
 """Alerts: what is worth waking somebody for, where it goes, and the sensor of failed runs.
 
-Belongs here: making and delivering alerts. Not here: deciding that a check has failed (`judge`, `report`).
+Belongs here: making and delivering alerts. Not here: deciding that a check has failed (`judge`, `report`), and
+telling of tenants that fall behind (`freshness`).
 
 An alert leaves the house, so it names tables, tenants, dates, checks, counts and classes of errors, and never a value
 from a row: messages of exceptions, which may quote rows, stay in Dagster's run page, to which `run_id` leads.
@@ -44,7 +45,7 @@ class AlertError(LakeError):
 class Alert:
     """One thing that went wrong. `table`, `tenant_id` and `date` are set where it concerns exactly one."""
 
-    kind: Literal["run_failure", "check_failure"]
+    kind: Literal["run_failure", "check_failure", "stale_tenant"]
     severity: Literal["error", "warning"]
     message: str
     table: str | None = None

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import dagster as dg
@@ -28,6 +25,7 @@ from lakehouse_assets.lake.alerts import (
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition
 from lakehouse_assets.lake.recording import record_materializations
+from lakehouse_assets_tests.webhooks import Receiver, listening
 
 LEADS = TableName("crm", "silver", "leads_clean")
 ALERT = Alert(
@@ -42,48 +40,10 @@ ALERT = Alert(
 PERSONAL = "jane.roe@example.org"
 
 
-# --- a server that listens -------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Receiver:
-    """Answers with the given statuses in turn, 200 when they are used up, and keeps what was posted."""
-
-    url: str = ""
-    statuses: list[int] = field(default_factory=list)
-    received: list[dict[str, Any]] = field(default_factory=list)
-    types: list[str | None] = field(default_factory=list)
-    may_answer: threading.Event = field(default_factory=threading.Event)
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    kept = Receiver()
-    kept.may_answer.set()
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            kept.received.append(json.loads(body))
-            kept.types.append(self.headers["Content-Type"])
-            kept.may_answer.wait(10)
-            self.send_response(kept.statuses.pop(0) if kept.statuses else 200)
-            self.send_header("Location", f"{kept.url}/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """Keep the test's output to itself."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    kept.url = f"http://127.0.0.1:{server.server_port}/hook/secret-token"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield kept
-    kept.may_answer.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening() as started:
+        yield started
 
 
 def webhook(receiver: Receiver, timeout: float = 5.0) -> WebhookSink:

@@ -204,3 +204,27 @@ def test_the_nightly_schedules_close_the_day_for_every_tenant(
     assert make_plan(house, list(house.tables), None, date(2026, 1, 8), date(2026, 1, 8)).is_empty
     features = pl.read_delta(house.lake.uri(FEATURES)).filter(pl.col("date") == date(2026, 1, 8))
     assert sorted(features["tenant_id"].unique()) == ["acme", "globex"]
+
+
+def test_a_night_brings_everything_up_to_date_where_no_sensor_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+) -> None:
+    """On a new lake, and after a late row of one tenant, which affects days before the one that is closed."""
+    landing = tmp_path / "landing"
+    land_three_days(landing)
+    house = house_in(monkeypatch, landing, tmp_path / "lake")
+    tables = list(house.tables)
+    for layers in (("bronze", "silver"), ("gold", "platinum")):
+        for request in evaluate_night(house, instance, LAST, layers, "night"):
+            assert run(request, instance).success
+    assert make_plan(house, tables, None, LAST, LAST).is_empty
+
+    late = {"interaction_id": "x", "customer_id": "c6", "channel": "meeting", "interaction_at": "2026-01-06 23:00"}
+    land(landing, "acme", "interactions", LAST, "late.csv", [late])
+    day = date(2026, 1, 8)
+    for layers in (("bronze", "silver"), ("gold", "platinum")):
+        for request in evaluate_night(house, instance, day, layers, "night"):
+            assert run(request, instance).success
+    assert make_plan(house, tables, None, day, day).is_empty
+    counted = pl.read_delta(house.lake.uri(CHANNELS)).filter(date=day, tenant_id="acme", channel="meeting")
+    assert counted["interactions"].to_list() == [1]
