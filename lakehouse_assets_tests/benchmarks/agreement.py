@@ -23,9 +23,16 @@ NEAR = 0.1
 
 
 def rows(lake: Path, layer: str, table: str, on: date) -> pl.DataFrame:
-    """The rows of a date of a crm table; none where the table is not there."""
+    """The rows of a date of a crm table."""
+    return pl.scan_delta(str(lake / "crm" / layer / table)).filter(pl.col("date") == on).collect()
+
+
+def count(lake: Path, layer: str, table: str, on: date) -> int:
+    """How many they are; none where the table is not there."""
     place = lake / "crm" / layer / table
-    return pl.scan_delta(str(place)).filter(pl.col("date") == on).collect() if place.is_dir() else pl.DataFrame()
+    if not place.is_dir():
+        return 0
+    return int(pl.scan_delta(str(place)).filter(pl.col("date") == on).select(pl.len()).collect().item())
 
 
 def surplus(lake: Path, bare: Path, on: date) -> dict[str, tuple[int, int]]:
@@ -34,8 +41,8 @@ def surplus(lake: Path, bare: Path, on: date) -> dict[str, tuple[int, int]]:
     for layer, tables in (("bronze", BRONZE), ("silver", SILVER), ("gold", GOLD)):
         for table in tables:
             aside = f"{table}_files" if layer == "bronze" else table
-            more = rows(bare, layer, table, on).height - rows(lake, layer, table, on).height
-            found[f"{layer}.{table}"] = (more, rows(lake, "quarantine", aside, on).height)
+            more = count(bare, layer, table, on) - count(lake, layer, table, on)
+            found[f"{layer}.{table}"] = (more, count(lake, "quarantine", aside, on))
     return found
 
 
