@@ -161,9 +161,11 @@ def clean_interactions(bronze: pl.LazyFrame, on: date) -> pl.LazyFrame:
         .with_columns(pl.col("interaction_at").dt.date().alias("date"))
         .filter(pl.col("date").is_between(START, on + timedelta(days=1)))
     )
-    newest = typed.sort("_source_file", ROW).unique(["date", "interaction_id"], keep="last", maintain_order=True)
-    one_each = ["customer_id", "interaction_at", "channel"]
-    return newest.sort("interaction_id").unique(one_each, keep="first", maintain_order=True)
+    # One order serves both: within an id the last landed is the newest, and of several ids the first is the lowest.
+    newest = typed.sort("interaction_id", "_source_file", ROW).unique(
+        ["date", "interaction_id"], keep="last", maintain_order=True
+    )
+    return newest.unique(["customer_id", "interaction_at", "channel"], keep="first", maintain_order=True)
 
 
 def clean_products(bronze: pl.LazyFrame) -> pl.LazyFrame:
