@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
+
+from lakehouse_assets.lake.partitions import days
+from lakehouse_assets.settings import Settings
+from lakehouse_assets_tests.oracle import Oracle
+from lakehouse_assets_tests.pipeline.against_oracle import Comparison
 
 if TYPE_CHECKING:
     from lakehouse_assets_tests.cli.conftest import Demo
@@ -34,6 +40,14 @@ def test_the_demo_builds_every_table_for_every_tenant(demo: Demo) -> None:
     assert tables["crm.silver.leads_clean"]["rows_rejected"] > 0
     assert 0 < tables["crm.silver.leads_clean"]["quality_score"] < 1
     assert found["backfill"]["failed"] == found["backfill"]["not_built"] == {}
+
+
+def test_the_demo_builds_what_the_contract_says(demo: Demo) -> None:
+    landing, lake = demo.place.folder / "landing", demo.place.folder / "lake"
+    comparison = Comparison(lake, Oracle(landing, Settings().start_date))
+    for tenant in ("acme", "globex", "initech"):
+        comparison.everything(tenant, days(date(2026, 1, 5), date(2026, 1, 8)))
+    comparison.assert_equal(at_least=500)
 
 
 def test_the_demo_shows_what_came_out(demo: Demo) -> None:

@@ -101,13 +101,3 @@ def test_landings_in_any_order_and_backfills_in_between_end_in_the_same_answers(
         for tenant in SPEC.tenants:
             comparison.everything(tenant, DAYS)
         comparison.assert_equal(at_least=SPEC.rows)
-
-
-def test_the_committed_sample_is_built_as_the_contract_says(tmp_path: Path) -> None:
-    start, first, last = date(2025, 11, 1), date(2026, 1, 5), date(2026, 1, 8)
-    backfill(ROOT / "data" / "landing", tmp_path / "lake", tmp_path / "home", start, first, last, "acme", "globex")
-    comparison = Comparison(tmp_path / "lake", Oracle(ROOT / "data" / "landing", start))
-    for tenant in ("acme", "globex"):
-        comparison.everything(tenant, [first + timedelta(days=n) for n in range(4)])
-    comparison.assert_equal(at_least=500)
-    assert comparison.rows("crm/silver/customers_clean", "initech", first) == []

@@ -21,6 +21,7 @@ from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.plan import make_plan
 from lakehouse_assets.lake.runner import build
 from lakehouse_assets.lake.storage import Lake
+from lakehouse_assets_tests.faults.rounds import THOROUGH, rounds
 from lakehouse_assets_tests.pipeline.crm_landings import assert_same, build_all, contents, house_at, land
 
 FIRST, LAST = date(2026, 1, 3), date(2026, 1, 6)
@@ -141,7 +142,12 @@ def build_everything_built(house: Lakehouse) -> None:
 
 
 AnyOrder.TestCase.settings = settings(
-    max_examples=6, stateful_step_count=9, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=rounds(4, 60),
+    stateful_step_count=rounds(8, 12),
+    # The slice plays the same stories each time; at length they are new ones.
+    derandomize=not THOROUGH,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )
 TestAnyOrder = AnyOrder.TestCase
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,7 @@ import polars as pl
 import pytest
 
 from lakehouse_assets.automation import evaluate_landing, evaluate_night, schedules
-from lakehouse_assets.backfill import backfill, register_tenants
+from lakehouse_assets.backfill import QUIET, backfill, register_tenants
 from lakehouse_assets.house import open_house
 from lakehouse_assets.lake.assets import RANGE_END, RANGE_START, asset_key, partition_key
 from lakehouse_assets.lake.lakehouse import Lakehouse
@@ -57,12 +58,33 @@ def house_in(monkeypatch: pytest.MonkeyPatch, landing: Path, lake: Path) -> Lake
     return open_house()
 
 
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The three days landed, and a lake in which a backfill has built them: for copies only."""
+    folder = tmp_path_factory.mktemp("built")
+    land_three_days(folder / "landing")
+    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+        house = house_in(patch, folder / "landing", folder / "lake")
+        assert backfill(house, list(house.tables), None, FIRST, LAST, instance=instance).is_complete
+    return folder
+
+
+@pytest.fixture
+def built(built_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lakehouse:
+    shutil.copytree(built_once, tmp_path, dirs_exist_ok=True)
+    return house_in(monkeypatch, tmp_path / "landing", tmp_path / "lake")
+
+
 def run(request: dg.RunRequest, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
     from lakehouse_assets.definitions import defs
 
     job = defs.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(
-        asset_selection=request.asset_selection, tags=request.tags, instance=instance, raise_on_error=False
+        asset_selection=request.asset_selection,
+        tags=request.tags,
+        instance=instance,
+        raise_on_error=False,
+        run_config=QUIET,
     )
 
 
@@ -83,25 +105,20 @@ def run_sensor_until_quiet(
 
 
 def test_sensor_and_backfill_give_equal_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+    built: Lakehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
 ) -> None:
-    land_three_days(tmp_path / "landing")
     by_sensor = house_in(monkeypatch, tmp_path / "landing", tmp_path / "by_sensor")
     run_sensor_until_quiet(by_sensor, instance)
-    by_backfill = house_in(monkeypatch, tmp_path / "landing", tmp_path / "by_backfill")
-    result = backfill(by_backfill, list(by_backfill.tables), None, FIRST, LAST, instance=instance)
-    assert result.is_complete
     assert make_plan(by_sensor, list(by_sensor.tables), None, FIRST, LAST).is_empty
-    assert_same(contents(by_sensor), contents(by_backfill))
+    assert_same(contents(by_sensor), contents(built))
 
 
 def test_a_new_day_is_one_run_and_nothing_new_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+    built: Lakehouse, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    landing = tmp_path / "landing"
-    land_three_days(landing)
-    house = house_in(monkeypatch, landing, tmp_path / "lake")
-    _, cursor = run_sensor_until_quiet(house, instance)
+    house, landing = built, tmp_path / "landing"
+    runs, cursor = run_sensor_until_quiet(house, instance)
+    assert runs == 0
     requests, _, cursor, reason = evaluate_landing(house, instance, cursor)
     assert (requests, reason) == ([], "nothing has landed since the last tick")
     day = date(2026, 1, 8)
@@ -112,12 +129,9 @@ def test_a_new_day_is_one_run_and_nothing_new_is_none(
 
 
 def test_a_late_row_rebuilds_its_event_date_and_what_reads_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+    built: Lakehouse, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    landing = tmp_path / "landing"
-    land_three_days(landing)
-    house = house_in(monkeypatch, landing, tmp_path / "lake")
-    backfill(house, list(house.tables), None, FIRST, LAST, instance=instance)
+    house, landing = built, tmp_path / "landing"
     late = {"interaction_id": "x", "customer_id": "c6", "channel": "meeting", "interaction_at": "2026-01-06 23:00"}
     land(landing, "acme", "interactions", LAST, "late.csv", [late])
     plan = make_plan(house, list(house.tables), None, FIRST, LAST)
@@ -188,11 +202,9 @@ def test_a_failed_run_is_asked_for_again_only_when_its_input_changes(
 
 
 def test_the_nightly_schedules_close_the_day_for_every_tenant(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+    built: Lakehouse, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    land_three_days(tmp_path / "landing")
-    house = house_in(monkeypatch, tmp_path / "landing", tmp_path / "lake")
-    backfill(house, list(house.tables), None, FIRST, LAST, instance=instance)
+    house = built
     nights = {schedule.name: schedule.cron_schedule for schedule in schedules()}
     assert nights["bronze_to_silver_daily"] == "0 2 * * *"
     assert nights["silver_to_gold_daily"] == "0 3 * * *"
