@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
+from pkgutil import iter_modules
 
 from lakehouse_assets.lake.domain import Domain
 from lakehouse_assets.lake.lakehouse import Lakehouse
@@ -18,7 +18,7 @@ from lakehouse_assets.lake.storage import Lake
 from lakehouse_assets.lake.table import Table, declare_bronze, declared_tables
 from lakehouse_assets.settings import Settings
 
-DOMAINS = ("crm",)
+DOMAINS = ("crm", "commerce")
 LAYERS = ("silver", "gold", "platinum")
 
 
@@ -34,10 +34,11 @@ def tables() -> Mapping[TableName, Table]:
     for name in DOMAINS:
         for source in import_module(f"lakehouse_assets.domains.{name}.sources").SOURCES:
             declare_bronze(source)
-        for layer in LAYERS:
-            if find_spec(f"lakehouse_assets.domains.{name}.{layer}") is None:
-                continue
-            import_module(f"lakehouse_assets.domains.{name}.{layer}")
+        package = import_module(f"lakehouse_assets.domains.{name}")
+        # A large layer is several modules: `silver`, `silver_telemetry`.
+        for module in iter_modules(package.__path__):
+            if module.name.partition("_")[0] in LAYERS:
+                import_module(f"{package.__name__}.{module.name}")
     return declared_tables()
 
 
