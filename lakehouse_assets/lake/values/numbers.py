@@ -5,7 +5,7 @@ Belongs here: plain decimal and exponent notation, finite. Not here: currencies,
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 import polars as pl
 
@@ -63,7 +63,31 @@ def _whole(word: str) -> int | None:
 def decimal(column: str | pl.Expr, precision: int, scale: int) -> pl.Expr:
     """An exact Decimal, half-even from finer input; null where it needs more than `precision` digits."""
     dtype = pl.Decimal(precision, scale)
-    return by_batch(column, lambda values: tidy(values).cast(dtype, strict=False), dtype)
+
+    def decimals(values: pl.Series) -> pl.Series:
+        values = tidy(values)
+        parsed = values.cast(dtype, strict=False)
+        # Exponents that the cast does not take: `0e999999999` is zero all the same.
+        rare = (parsed.is_null() & values.str.contains(_NUMBER)).arg_true()
+        exact = pl.Series([_rounded(word, precision, scale) for word in values.gather(rare)], dtype=dtype)
+        return parsed if rare.is_empty() else parsed.scatter(rare, exact)
+
+    return plain_first(column, expression(column).cast(dtype, strict=False), decimals, dtype)
+
+
+def _rounded(word: str, precision: int, scale: int) -> Decimal | None:
+    """A number in any notation as a decimal of so many digits, None where it needs more."""
+    mantissa, _, exponent = word.lower().partition("e")
+    if not mantissa.strip("+-.0"):
+        return Decimal(0)
+    try:
+        value = Decimal(word)
+    except InvalidOperation:  # an exponent past what a Decimal holds
+        return Decimal(0) if exponent.startswith("-") else None
+    try:
+        return value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_EVEN, Context(prec=precision))
+    except InvalidOperation:
+        return None
 
 
 def exact_sum(value: str | pl.Expr, scale: int = 2) -> pl.Expr:
