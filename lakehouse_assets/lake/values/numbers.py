@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 
 import polars as pl
 
-from lakehouse_assets.lake.values.words import by_batch, expression, plain_first, tidy
+from lakehouse_assets.lake.values.words import expression, plain_first, tidy
 
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
