@@ -15,8 +15,9 @@ import dagster as dg
 from lakehouse_assets.backfill import ORIGIN, register_tenants, run_tags, runs_of
 from lakehouse_assets.house import open_house, tables
 from lakehouse_assets.lake.alerts import run_failure_alerts, sinks
-from lakehouse_assets.lake.assets import TENANTS, asset_key
+from lakehouse_assets.lake.assets import TENANTS
 from lakehouse_assets.lake.freshness import TOLD, figures, stale_tenants, tell_of_stale_tenants, told_before
+from lakehouse_assets.lake.keys import asset_key
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.landing import LandingFile
 from lakehouse_assets.lake.ledger import LEDGER

@@ -18,7 +18,8 @@ from dagster._core.definitions.partitions.context import partition_loading_conte
 from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.utils import make_new_backfill_id
 
-from lakehouse_assets.lake.assets import RANGE_END, RANGE_START, TENANTS, asset_key, partition_key, partition_of
+from lakehouse_assets.lake.assets import RANGE_END, RANGE_START, TENANTS
+from lakehouse_assets.lake.keys import asset_key, partition_key, partition_of
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition, Rectangle, rectangles

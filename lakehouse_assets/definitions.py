@@ -12,7 +12,8 @@ from pydantic import PrivateAttr
 from lakehouse_assets.automation import checks, schedules, sensors
 from lakehouse_assets.house import domains, open_house, tables
 from lakehouse_assets.lake.alerts import Sink, sinks
-from lakehouse_assets.lake.assets import asset_key, asset_of, partitions_definition
+from lakehouse_assets.lake.assets import asset_of, partitions_definition
+from lakehouse_assets.lake.keys import asset_key
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
 from lakehouse_assets.settings import Settings

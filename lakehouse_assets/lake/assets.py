@@ -1,7 +1,7 @@
 """Tables as Dagster assets: keys, partitions, lineage, checks and what each run shows.
 
-Belongs here: everything that turns a `Table` into an asset definition. Not here: computing (`runner`) and
-automation (sensors, schedules), which lie with the project.
+Belongs here: everything that turns a `Table` into an asset definition. Not here: computing (`runner`), what the checks
+say (`checks`), and automation (sensors, schedules), which lies with the project.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import Any
 import dagster as dg
 
 from lakehouse_assets.lake.alerts import Sink, alerts_for_checks, deliver
+from lakehouse_assets.lake.checks import check_results, check_specs
 from lakehouse_assets.lake.domain import Domain
 from lakehouse_assets.lake.errors import SelectionError
+from lakehouse_assets.lake.keys import asset_key, partition_key, partition_of
 from lakehouse_assets.lake.lakehouse import Lakehouse
-from lakehouse_assets.lake.names import TableName, check_tenant
-from lakehouse_assets.lake.partitions import MaturedMonthEnds, Partition, Trailing, type_of_window
+from lakehouse_assets.lake.names import TableName
+from lakehouse_assets.lake.partitions import LastMonthEnd, MaturedMonthEnds, Partition, Trailing, type_of_window
 from lakehouse_assets.lake.recording import attach_metadata, record_materializations
 from lakehouse_assets.lake.report import PartitionReport, StepReport
 from lakehouse_assets.lake.runner import build
@@ -39,22 +41,6 @@ def partitions_definition(start: date) -> dg.MultiPartitionsDefinition:
     return dg.MultiPartitionsDefinition({"date": daily, "tenant": dg.DynamicPartitionsDefinition(name=TENANTS)})
 
 
-def partition_key(partition: Partition) -> str:
-    """The key as Dagster writes it, dimensions in alphabetical order: `2026-01-31|acme`."""
-    return f"{partition.date.isoformat()}|{partition.tenant_id}"
-
-
-def partition_of(key: str) -> Partition:
-    """The partition that a key names: the inverse of `partition_key`."""
-    day, _, tenant = key.partition("|")
-    return Partition(check_tenant(tenant), date.fromisoformat(day))
-
-
-def asset_key(name: TableName) -> dg.AssetKey:
-    """The key of a table's asset."""
-    return dg.AssetKey(list(name.key))
-
-
 def _mapping(table: Table, upstream: TableName, window: type_of_window) -> dg.PartitionMapping:
     if table.kind == "event" and upstream.layer == "bronze":
         return _dates(-1, LATE_DAYS)
@@ -62,6 +48,8 @@ def _mapping(table: Table, upstream: TableName, window: type_of_window) -> dg.Pa
         return _dates(-(window.count - 1), 0)
     if isinstance(window, MaturedMonthEnds):
         return _dates(-(window.horizon + 31), 0)
+    if isinstance(window, LastMonthEnd):
+        return _dates(-31, 0)
     return dg.IdentityPartitionMapping()
 
 
@@ -103,27 +91,6 @@ def _lineage(sources: Mapping[str, Sequence[Sequence[str]]]) -> dg.TableColumnLi
     )
 
 
-def _check_specs(table: Table) -> list[dg.AssetCheckSpec]:
-    key = asset_key(table.name)
-    specs = [
-        dg.AssetCheckSpec("reconciliation", asset=key, description="Rows in = kept + rejected + duplicate + deleted"),
-        dg.AssetCheckSpec("quality", asset=key, description="Rows that broke no reject rule ÷ rows judged"),
-    ]
-    if table.kind == "bronze":
-        specs.append(dg.AssetCheckSpec("files", asset=key, description="Every file that landed could be read"))
-    for rule, description in rule_ids(table).items():
-        specs.append(dg.AssetCheckSpec(rule, asset=key, description=description))
-    return specs
-
-
-def rule_ids(table: Table) -> dict[str, str]:
-    """The rules of a table by the name of their check, with what each says; those that a source adds included."""
-    found = {rule.id: f"{rule.action}: {rule.description}" for rule in table.judged_rules}
-    for name, reference in table.references.items():
-        found[name] = f"flag: {reference.column} is not in {reference.table} of the date"
-    return found
-
-
 def asset_of(
     table: Table,
     domain: Domain,
@@ -155,7 +122,7 @@ def asset_of(
         ],
         partitions_def=partitions,
         backfill_policy=dg.BackfillPolicy.single_run(),
-        check_specs=_check_specs(table),
+        check_specs=check_specs(table),
         group_name=domain.name,
         owners=list(domain.owners),
         kinds={"polars", "deltalake", table.name.layer},
@@ -210,7 +177,7 @@ def _events(
         for partition in report.written
     }
     shared = _step_metadata(report)
-    checks = _check_results(table, report)
+    checks = check_results(table, report)
     deliver(alerts_for_checks(checks, table=table.name, run_id=report.run_id, partitions=report.failed), alert_sinks)
     if not report.failed:
         # The UI takes the lineage of columns from the newest materialization only.
@@ -264,39 +231,3 @@ def _step_metadata(report: StepReport) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
-
-
-def _check_results(table: Table, report: StepReport) -> list[dg.AssetCheckResult]:
-    judged, refused = report.judged, [p for p in report.judged if p.refused]
-    rejected, total = report.total("rows_rejected"), report.total("rows_in")
-    key = asset_key(table.name)
-
-    def result(name: str, severity: dg.AssetCheckSeverity, *, passed: bool, **figures: Any) -> dg.AssetCheckResult:
-        return dg.AssetCheckResult(check_name=name, asset_key=key, passed=passed, severity=severity, metadata=figures)
-
-    error, warning = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
-    figures = {
-        name: report.total(name) for name in ("rows_in", "rows_kept", "rows_rejected", "rows_duplicate", "rows_deleted")
-    }
-    reconciled = all(p.is_reconciled for p in judged) and not any(
-        p not in {r.partition for r in refused} for p in report.failed
-    )
-    results = [
-        result("reconciliation", error, passed=reconciled, **figures),
-        result(
-            "quality",
-            error if refused else warning,
-            passed=not rejected,
-            quality_score=1 - rejected / total if total else 1.0,
-            refused_partitions=[partition_key(p.partition) for p in refused][:SHOWN],
-        ),
-    ]
-    if table.kind == "bronze":
-        unread = [why for partition in judged for why in partition.refused_files]
-        results.append(result("files", error, passed=not unread, refused_files=unread[:SHOWN]))
-    counts = report.rules
-    for rule in rule_ids(table):
-        rows = counts.get(rule, 0)
-        grave = error if any(p.rules.get(rule) for p in refused) else warning
-        results.append(result(rule, grave, passed=rows == 0, rows=rows, share=rows / total if total else 0.0))
-    return results

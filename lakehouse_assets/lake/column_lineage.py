@@ -161,8 +161,11 @@ def _called(table: Table, rows: Mapping[TableName, pl.DataFrame], watch: _Watch)
         parameter: watch.frame(given.table, rows[given.table]) for parameter, given in table.inputs.items()
     }
     function = _function_of(table)
-    if "window" in inspect.signature(function).parameters:
+    parameters = inspect.signature(function).parameters
+    if "window" in parameters:
         arguments["window"] = WINDOW
+    if "earlier" in parameters:
+        arguments["earlier"] = pl.LazyFrame(schema={**table.schema, **PARTITION_SCHEMA})
     return function(**arguments)
 
 
@@ -175,11 +178,17 @@ def _of_text(table: Table, rows: Mapping[TableName, pl.DataFrame], watch: _Watch
     text = text.with_columns(pl.col("date").alias("_ingest_date"))
     flags = rules_with(table.judged_rules, "flag")
     typed = judge(_function_of(table)(text), flags).all
-    found = {column: _asked(typed, column, watch).scanned for column in table.schema if column != FLAGS_COLUMN}
+    own = [column for column in table.schema if column != FLAGS_COLUMN and column not in table.lookups]
+    found = {column: _asked(typed, column, watch).scanned for column in own}
     found[FLAGS_COLUMN] = _asked(typed, FLAGS, watch).scanned if flags else set()
     for reference in table.references.values():
         other = TableName.of_parameter(table.name.domain, reference.table)
         found[FLAGS_COLUMN] |= {(str(name), reference.column) for name in (bronze, other)}
+    for shared in table.shared.values():
+        found[FLAGS_COLUMN] |= found[shared]
+    for column, lookup in table.lookups.items():
+        looked_up = str(TableName.of_parameter(table.name.domain, lookup.table))
+        found[column] = {(str(bronze), lookup.column), (looked_up, lookup.column), (looked_up, lookup.value)}
     return found
 
 

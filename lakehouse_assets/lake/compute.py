@@ -27,8 +27,6 @@ from lakehouse_assets.lake.judge import (
     judge,
     mask_of,
     may_delete,
-    names_of,
-    rules_with,
     with_deleted,
     with_raw,
 )
@@ -39,7 +37,8 @@ from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Window
 from lakehouse_assets.lake.settle import settle_entities, settle_events
 from lakehouse_assets.lake.source import BUSINESS_DATE, Source
-from lakehouse_assets.lake.table import Table, type_of_function
+from lakehouse_assets.lake.standing import complete, flag_names, row_flags
+from lakehouse_assets.lake.table import EARLIER, WINDOW, Table, type_of_function
 
 # So many rows are one piece of a stream, and as many bytes of Parquet are soon read.
 GATHERED_ROWS = 100_000
@@ -123,7 +122,8 @@ def _typed(chunk: Chunk, source: Source, bronze: pl.LazyFrame) -> pl.LazyFrame:
         prepared = prepared.with_columns(pl.coalesce(BUSINESS_DATE, "date").alias("date"))
     # What judging, settling and the quarantine read beside the contract's columns.
     kept = {name: dtype for name, dtype in prepared.collect_schema().items() if name not in source.columns}
-    promised = {name: dtype for name, dtype in chunk.table.schema.items() if name != "quality_flags"}
+    added = {"quality_flags", *chunk.table.lookups}
+    promised = {name: dtype for name, dtype in chunk.table.schema.items() if name not in added}
     return _checked(chunk.table, function(prepared), {**promised, **kept})
 
 
@@ -168,7 +168,7 @@ def _events(chunk: Chunk, source: Source) -> Plan:
     judged = judge(_typed(chunk, source, rows), rules)
 
     def finish(valid: pl.LazyFrame) -> pl.LazyFrame:
-        return _referred(chunk, settle_events(valid, table.key, table.duplicates))
+        return _completed(chunk, settle_events(valid, table.key, table.duplicates))
 
     return _settled(chunk, judged, finish, expected)
 
@@ -184,7 +184,7 @@ def _entities(chunk: Chunk, source: Source) -> Plan:
     kept = _kept(chunk)
     base = deletes = None
     if snapshot is not None:
-        flags = mask_of("quality_flags", _flag_names(chunk)[0]).alias(FLAGS)
+        flags = mask_of("quality_flags", row_flags(chunk.table)).alias(FLAGS)
         base = chunk.scan(table.name, [snapshot]).with_columns(flags).select(name for name in kept if name != DELETED)
         earlier = sorted(d for d, (_, deleted) in rows_of.items() if deleted and d <= snapshot)
         if earlier:
@@ -202,7 +202,7 @@ def _entities(chunk: Chunk, source: Source) -> Plan:
             first=window.first,
             last=window.last,
         )
-        return _referred(chunk, states)
+        return _completed(chunk, states)
 
     inside = pl.col("date") >= window.first
     # Replayed rows change the state; they were counted on their own dates.
@@ -215,7 +215,8 @@ def _kept(chunk: Chunk) -> list[str]:
     """The columns of valid rows that settling and the table need."""
     date_column = ["date"] if chunk.table.kind == "event" else []
     found = ["tenant_id", *date_column, *chunk.table.schema, FLAGS, DELETED]
-    return [name for name in dict.fromkeys(found) if name != "quality_flags"]
+    added = {"quality_flags", *chunk.table.lookups}
+    return [name for name in dict.fromkeys(found) if name not in added]
 
 
 def _latest_snapshot(chunk: Chunk) -> date | None:
@@ -230,30 +231,14 @@ def _latest_snapshot(chunk: Chunk) -> date | None:
     return None
 
 
-def _flag_names(chunk: Chunk) -> tuple[list[str], list[str]]:
-    return [rule.name for rule in rules_with(chunk.table.judged_rules, "flag")], list(chunk.table.references)
-
-
-def _referred(chunk: Chunk, settled: pl.LazyFrame) -> pl.LazyFrame:
-    """Add the references' flags, which depend on the date and so come after settling."""
-    flags, references = _flag_names(chunk)
-    for bit, (name, reference) in enumerate(chunk.table.references.items(), start=len(flags)):
-        other = TableName.of_parameter(chunk.table.name.domain, reference.table)
-        known = (
-            chunk.scan(other, chunk.dates).select("date", reference.column).unique().with_columns(pl.lit(1).alias(name))
-        )
-        settled = settled.join(known, on=["date", reference.column], how="left")
-        missing = pl.col(name).is_null() & pl.col(reference.column).is_not_null()
-        added = pl.when(missing).then(pl.lit(1 << bit, pl.UInt64)).otherwise(pl.lit(0, pl.UInt64))
-        settled = settled.with_columns((pl.col(FLAGS) | added).alias(FLAGS)).drop(name)
-    final = settled.with_columns(names_of(FLAGS, [*flags, *references]).alias("quality_flags"))
-    return _conform(chunk, final)
+def _completed(chunk: Chunk, settled: pl.LazyFrame) -> pl.LazyFrame:
+    """The rows that stand with what other tables and other rows of their date say of them."""
+    return _conform(chunk, complete(chunk.table, settled, lambda name: chunk.scan(name, chunk.dates)))
 
 
 def _settled(
     chunk: Chunk, judged: Judged, finish: Callable[[pl.LazyFrame], pl.LazyFrame], expected: Mapping[date, int]
 ) -> Plan:
-    flags, references = _flag_names(chunk)
     return Plan(
         judged=judged,
         finish=finish,
@@ -261,7 +246,7 @@ def _settled(
         settled=True,
         kept=_kept(chunk),
         expected=expected,
-        flag_names=[*flags, *references],
+        flag_names=flag_names(chunk.table),
     )
 
 
@@ -271,12 +256,25 @@ def _derived(chunk: Chunk) -> Plan:
     arguments: dict[str, Any] = {}
     for parameter, given in table.inputs.items():
         arguments[parameter] = chunk.scan(given.table, given.window.union(window.first, window.last, house.start))
-    if "window" in inspect.signature(function).parameters:
-        arguments["window"] = window
+    parameters = inspect.signature(function).parameters
+    if WINDOW in parameters:
+        arguments[WINDOW] = window
+    if EARLIER in parameters:
+        arguments[EARLIER] = _earlier(chunk)
     frame = _checked(table, function(**arguments), {**table.schema, "date": pl.Date()})
     frame = frame.with_columns(pl.lit(window.tenant_id).alias("tenant_id"))
     rules = table.judged_rules
     return Plan(judged=judge(frame, rules), finish=partial(_conform, chunk), rules=rules)
+
+
+def _earlier(chunk: Chunk) -> pl.LazyFrame:
+    """The table's own rows on the newest date before the chunk that this code built."""
+    code = chunk.table.code_version
+    built = chunk.built(chunk.table.name).items()
+    known = [
+        day for day, entry in built if day < chunk.window.first and entry.code_version == code and not entry.is_dropped
+    ]
+    return chunk.scan(chunk.table.name, [max(known)] if known else [])
 
 
 def _copied(chunk: Chunk, sources: Sequence[date]) -> Plan:
@@ -289,6 +287,20 @@ def _copied(chunk: Chunk, sources: Sequence[date]) -> Plan:
     judged = pl.concat(parts).with_columns(nothing.alias(BROKEN), nothing.alias(FLAGS), nothing.alias(WARNED))
     empty = judged.filter(pl.lit(value=False))
     return Plan(judged=Judged(judged, judged, empty), finish=partial(_conform, chunk), rules=chunk.table.judged_rules)
+
+
+def raised(chunk: Chunk, dates: Sequence[date]) -> dict[str, list[dict[str, Any]]]:
+    """What the table's alerts say of dates that have been written: for each the dates that break it, with figures."""
+    found = {}
+    for name, alert in chunk.table.alerts_by_name.items():
+        arguments: dict[str, Any] = {}
+        for parameter in inspect.signature(alert).parameters:
+            given = chunk.table.inputs.get(parameter)
+            read = given.window.union(min(dates), max(dates), chunk.house.start) if given and dates else dates
+            arguments[parameter] = chunk.scan(given.table if given else chunk.table.name, read)
+        broken = alert(**arguments).filter(pl.col("date").is_in(dates)).sort("date")
+        found[name] = broken.collect(engine="streaming").to_dicts()
+    return found
 
 
 def carried_forward(chunk: Chunk, day: date) -> date | None:

@@ -6,6 +6,7 @@ what only a run can tell, such as the columns that a function returns (`compute`
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
@@ -17,7 +18,7 @@ from lakehouse_assets.lake.contract import TRACE_COLUMNS
 from lakehouse_assets.lake.errors import ContractError
 from lakehouse_assets.lake.judge import DELETED, RAW
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.partitions import MaturedMonthEnds, SameDate, Trailing
+from lakehouse_assets.lake.partitions import LastMonthEnd, MaturedMonthEnds, SameDate, Trailing
 from lakehouse_assets.lake.source import COLUMN_PATTERN, PARTITION_COLUMNS
 
 if TYPE_CHECKING:
@@ -48,10 +49,12 @@ def check_table(table: Table, parameters: Collection[str] = ()) -> None:
     if not 0 <= table.max_reject_share <= 1:
         raise ContractError(f"{table.name}: max_reject_share is {table.max_reject_share}: give a share from 0 to 1")
     for given in table.inputs.values():
-        if not isinstance(given.window, SameDate | Trailing | MaturedMonthEnds):
+        if not isinstance(given.window, SameDate | Trailing | MaturedMonthEnds | LastMonthEnd):
             raise ContractError(f"{table.name} reads {given.table} in {given.window!r}: write trailing(days=…)")
     _check_columns(table)
     _check_rules(table)
+    if table.alerts:
+        _check_alerts(table)
     if table.source is None:
         _check_derived(table)
     else:
@@ -67,6 +70,25 @@ def check_references(table: Table, tables: Mapping[TableName, Table]) -> None:
             raise ContractError(
                 f"{table.name}: reference {flag} is to column {reference.column} of {other.name}, which has none of "
                 f"type {wanted}: name a column that both have"
+            )
+    _check_looked_up(table, tables)
+
+
+def _check_looked_up(table: Table, tables: Mapping[TableName, Table]) -> None:
+    for column, lookup in table.lookups.items():
+        other = tables[TableName.of_parameter(table.name.domain, lookup.table)]
+        if other.key != (lookup.column,):
+            raise ContractError(
+                f"{table.name}: {column} is looked up by {lookup.column}, but the key of {other.name} is "
+                f"({', '.join(other.key)}): a row must find one row at most"
+            )
+        if (other.schema[lookup.column], other.schema.get(lookup.value)) != (
+            table.schema[lookup.column],
+            table.schema[column],
+        ):
+            raise ContractError(
+                f"{table.name}: {column} is looked up as {lookup.value} of {other.name}, whose columns are not of the "
+                f"types of {lookup.column} and {column}"
             )
 
 
@@ -87,15 +109,15 @@ def _check_columns(table: Table) -> None:
 
 def _check_rules(table: Table) -> None:
     flags = [rule.name for rule in table.judged_rules if rule.action == "flag"]
-    ids = [*(rule.id for rule in table.judged_rules), *table.references]
+    ids = [*(rule.id for rule in table.judged_rules), *table.set_flags, *table.alerts_by_name]
     if unfit := [name for name in ids if not RULE_PATTERN.fullmatch(name)]:
         raise ContractError(f"{table.name}: '{unfit[0]}' is no name of a rule: write letters, digits and _")
     if taken := sorted({*ids} & {*ASSET_CHECKS}):
         raise ContractError(f"{table.name}: every table has a check {taken[0]} of its own: rename the rule")
-    if twice := _repeated(ids) or _repeated([*flags, *table.references]):
+    if twice := _repeated(ids) or _repeated([*flags, *table.set_flags]):
         raise ContractError(f"{table.name} has two rules {twice[0]}: rename one, the lake's own keep their names")
     counts = Counter(rule.action for rule in table.judged_rules)
-    counts["flag"] += len(table.references)
+    counts["flag"] += len(table.set_flags)
     for action, count in counts.items():
         if count > MOST_RULES:
             raise ContractError(f"{table.name} has {count} {action} rules, {MOST_RULES} are the most: join some")
@@ -123,11 +145,28 @@ def _check_types(table: Table) -> None:
 
 
 def _check_derived(table: Table) -> None:
-    for option, fix in (("references", "join the table"), ("duplicates", "make rows unique")):
+    fixes = {
+        "references": "join the table",
+        "lookups": "join the table",
+        "shared": "count the rows",
+        "duplicates": "make rows unique",
+    }
+    for option, fix in fixes.items():
         if getattr(table, option):
             raise ContractError(
                 f"{table.name}: {option} are settled for tables of a source only: {fix} in the function"
             )
+
+
+def _check_alerts(table: Table) -> None:
+    if table.source is not None:
+        raise ContractError(f"{table.name}: alerts compare a table with what it is computed from: its rows have rules")
+    for name, alert in table.alerts_by_name.items():
+        if not alert.__doc__:
+            raise ContractError(f"{table.name}: alert {name} says nothing: give it a docstring")
+        known = (*table.inputs, table.name.parameter)
+        if unknown := sorted({*inspect.signature(alert).parameters} - {*known}):
+            raise ContractError(f"{table.name}: alert {name} asks for {unknown[0]}: there are {', '.join(known)}")
 
 
 def _check_cleaned(table: Table, parameters: Collection[str]) -> None:
@@ -163,6 +202,27 @@ def _check_settling(table: Table) -> None:
             raise ContractError(f"{table.name}: reference {flag} is of {reference.column}, which is no column of it")
         if flag in table.schema:
             raise ContractError(f"{table.name}: reference {flag} is named like a column: rename it")
+    for flag, column in table.shared.items():
+        if column not in table.schema or flag in table.schema:
+            raise ContractError(f"{table.name}: {flag} is of {column}: name a flag and a column of the table")
+    _check_lookups(table)
+    _check_duplicates(table)
+
+
+def _check_lookups(table: Table) -> None:
+    if table.lookups and table.kind != "event":
+        raise ContractError(f"{table.name}: a state is what landed: look columns up where it is read")
+    for column, lookup in table.lookups.items():
+        if column not in table.schema or lookup.column not in table.schema or lookup.column in table.lookups:
+            raise ContractError(f"{table.name}: {column} is looked up by {lookup.column}: both must be columns of it")
+        if any(rule.column == column and rule.name != "is_null" for rule in table.rules):
+            raise ContractError(f"{table.name}: {column} is looked up after rows are judged: no rule can be on it")
+        nullable = next(given.nullable for given in table.columns if given.name == column)
+        if not nullable and lookup.otherwise is None:
+            raise ContractError(f"{table.name}: {column} is looked up and not nullable: say what it is otherwise")
+
+
+def _check_duplicates(table: Table) -> None:
     if table.duplicates is None:
         return
     if table.kind != "event":

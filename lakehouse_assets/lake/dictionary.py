@@ -111,7 +111,9 @@ class Described(Protocol):
     @property
     def reads(self) -> Mapping[TableName, object]: ...
     @property
-    def references(self) -> Mapping[str, Any]: ...
+    def set_flags(self) -> Mapping[str, str]: ...
+    @property
+    def alerts_by_name(self) -> Mapping[str, Callable[..., Any]]: ...
     @property
     def max_reject_share(self) -> float: ...
     @property
@@ -225,10 +227,8 @@ def _table(table: Described) -> str:
         )
     )
     rules = [(f"`{r.id}`", r.action, r.description) for r in table.judged_rules if r.name != "is_null"]
-    rules += [
-        (f"`{name}`", "flag", f"{given.column} is not in {given.table} of the date")
-        for name, given in table.references.items()
-    ]
+    rules += [(f"`{name}`", "flag", says) for name, says in table.set_flags.items()]
+    rules += [(f"`{name}`", "alert", inspect.getdoc(alert) or "") for name, alert in table.alerts_by_name.items()]
     if rules:
         parts.append(_grid(("rule", "action", "what breaks it"), rules))
     return "\n\n".join(parts)

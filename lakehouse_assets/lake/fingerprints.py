@@ -13,7 +13,7 @@ from datetime import date
 
 from lakehouse_assets.lake.ledger import EMPTY, Entry, LandedFile, digest, output_digest
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.partitions import MaturedMonthEnds, Trailing, type_of_window
+from lakehouse_assets.lake.partitions import LastMonthEnd, MaturedMonthEnds, Trailing, type_of_window
 from lakehouse_assets.lake.table import Table
 
 SIZE = len(EMPTY)
@@ -90,7 +90,7 @@ class Fingerprints:
             return digest(*(self._of_window(name, window, day) for name, window in table.reads.items()))
         bronze = next(iter(table.inputs.values())).table
         landed = self._of_events(bronze, day, code) if table.kind == "event" else self._of_states(bronze, day)
-        if landed == EMPTY or not table.references:
+        if landed == EMPTY or len(table.reads) == 1:
             return landed
         return digest(landed, *(self.output(n).get(day) for n in table.reads if n != bronze))
 
@@ -131,6 +131,8 @@ class Fingerprints:
                 read = window.dates(day, self.start)
                 self._matured[key] = b"".join(outputs.get(d) for d in read)
             return self._matured[key]
+        if isinstance(window, LastMonthEnd):
+            return b"".join(outputs.get(d) for d in window.dates(day, self.start))
         return outputs.get(day)
 
 

@@ -44,11 +44,13 @@ def newest_dates(house: Lakehouse, tenants: Collection[str]) -> dict[tuple[Table
 
 
 def stale_tenants(house: Lakehouse, tenants: Collection[str], today: date) -> dict[TableName, list[Staleness]]:
-    """For every table the tenants without a partition of the last two days that have ended."""
-    newest = newest_dates(house, tenants)
+    """For every table the tenants that have landed for it, without a partition of the last two days that have ended."""
+    newest, concerns = newest_dates(house, tenants), house.concerns(tenants)
     found: dict[TableName, list[Staleness]] = {}
     for name in house.tables:
-        dates = [Staleness(tenant, newest.get((name, tenant))) for tenant in sorted(tenants)]
+        dates = [
+            Staleness(tenant, newest.get((name, tenant))) for tenant in sorted(tenants) if name in concerns[tenant]
+        ]
         found[name] = [one for one in dates if one.newest is None or one.newest < today - GRACE]
     return found
 

@@ -5,7 +5,7 @@ Belongs here: what every step needs at hand. Not here: where they are (`settings
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -48,6 +48,22 @@ class Lakehouse:
     def sources(self) -> dict[TableName, Source]:
         """The sources by the bronze table of each."""
         return {name: t.source for name, t in self.tables.items() if t.kind == "bronze" and t.source is not None}
+
+    @cached_property
+    def domains(self) -> dict[TableName, frozenset[str]]:
+        """The domains that each table is made from, its own included."""
+        found: dict[TableName, frozenset[str]] = {}
+        for name, table in self.tables.items():
+            found[name] = frozenset({name.domain}).union(*(found[upstream] for upstream in table.reads))
+        return found
+
+    def concerns(self, tenants: Collection[str]) -> dict[str, set[TableName]]:
+        """The tables that have something of each tenant: those of the domains that it has landed in."""
+        landed = {tenant: self.landing.domains(tenant) for tenant in tenants}
+        return {
+            tenant: {name for name, made_from in self.domains.items() if not made_from.isdisjoint(of)}
+            for tenant, of in landed.items()
+        }
 
     @property
     def newest(self) -> date:

@@ -101,6 +101,10 @@ class Landing:
                 found.append(entry.name)
         return Tenants(sorted(found), sorted(refused))
 
+    def domains(self, tenant: str) -> set[str]:
+        """The domains that a tenant has a folder for, whatever is in it."""
+        return {entry.name for entry in self._at.entries(tenant) if entry.is_folder and not is_unfinished(entry.name)}
+
     def list(
         self,
         *,

@@ -122,13 +122,32 @@ class MaturedMonthEnds:
         return f"month ends at least {self.horizon} days old, {read}"
 
 
-type_of_window = SameDate | Trailing | MaturedMonthEnds
+@dataclass(frozen=True)
+class LastMonthEnd:
+    """An input of which date D reads the last day of the month before D's, and D."""
+
+    def dates(self, day: date, start: date) -> list[date]:
+        return [read for read in (day.replace(day=1) - DAY, day) if read >= start]
+
+    def union(self, first: date, last: date, start: date) -> list[date]:
+        return sorted({read for day in days(first, last) for read in self.dates(day, start)})
+
+    def __str__(self) -> str:
+        return "same date, and the end of the month before"
+
+
+type_of_window = SameDate | Trailing | MaturedMonthEnds | LastMonthEnd
 SAME_DATE = SameDate()
 
 
 def trailing(*, days: int) -> Trailing:
     """The window D − days + 1 … D. Raises ContractError for less than a day."""
     return Trailing(days)
+
+
+def last_month_end() -> LastMonthEnd:
+    """The window of D and the last day of the month before."""
+    return LastMonthEnd()
 
 
 class Rectangle(NamedTuple):

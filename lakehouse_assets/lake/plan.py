@@ -70,14 +70,16 @@ def make_plan(
     only_registered: bool = False,
     rebuild: bool = False,
 ) -> BuildPlan:
-    """What must be built for these tables, tenants (None: all that have landed) and dates.
+    """What must be built for these tables, tenants (None: all that have landed, in the tables' domains) and dates.
 
     Files that bronze has not read are read here, to learn the dates of their rows; `only_registered` takes those
     into account for bronze alone. `rebuild` asks for the named partitions even where they are up to date.
     """
     plan, of_tenants = _open_plan(house, tenants, only_registered=only_registered)
+    concerns = house.concerns([tenant.tenant for tenant in of_tenants]) if tenants is None else {}
     for tenant in of_tenants:
-        tenant.add({name: days(first, last) for name in selected}, rebuild=rebuild)
+        mine = [name for name in selected if tenants is not None or name in concerns[tenant.tenant]]
+        tenant.add({name: days(first, last) for name in mine}, rebuild=rebuild)
     return plan
 
 
@@ -159,10 +161,8 @@ class _TenantPlan:
         landed: dict[str, set[date]] = {}
         for name, files in self.landed.items():
             landed.setdefault(name.domain, set()).update(file.date for file in files)
-        domains: dict[TableName, set[str]] = {}
         for name, table in self.house.tables.items():
-            domains[name] = {name.domain}.union(*(domains[upstream] for upstream in table.reads))
-            due[name] = set(self.built[name]).union(*(landed.get(domain, ()) for domain in domains[name]))
+            due[name] = set(self.built[name]).union(*(landed.get(domain, ()) for domain in self.house.domains[name]))
             if table.kind == "event":
                 bronze = next(iter(table.inputs.values())).table
                 due[name] |= {day or file.date for file in self.landed[bronze] for day in file.business_dates}
@@ -244,7 +244,7 @@ class _TenantPlan:
             return
         for first, last in runs_of_dates(wanted):
             for name, window in table.reads.items():
-                if name in self.house.sources:
+                if name in self.house.sources and table.source is not None:
                     read = self._bronze_dates(table, name, first, last)
                 else:
                     read = window.union(first, last, self.house.start)

@@ -77,6 +77,8 @@ class ChunkReport:
     table_version: int
     quarantine_version: int | None
     bytes_written: int
+    # Of each alert of the table, the dates that break it with their figures.
+    alerts: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
     def written(self) -> list[PartitionReport]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ import polars as pl
 
 from lakehouse_assets.lake.bronze import Desk, census, registered, require_versions, take_in
 from lakehouse_assets.lake.chunks import chunks
-from lakehouse_assets.lake.compute import Chunk, Plan, plan_chunk
+from lakehouse_assets.lake.compute import Chunk, Plan, plan_chunk, raised
 from lakehouse_assets.lake.damage import UNREADABLE
 from lakehouse_assets.lake.errors import LakeError
 from lakehouse_assets.lake.figures import final_counts, judged_counts, reports_of
@@ -141,7 +142,7 @@ def _chunk(house: Lakehouse, table: Table, window: Window, run: dict[str, Any]) 
     inputs = {str(name): opened.version() for name in table.reads if (opened := house.lake.open(name, refresh=False))}
     report = publish(house, table, window, run, written, reports, inputs)
     enter(house, table, window.tenant_id, report, run)
-    return report
+    return replace(report, alerts=raised(chunk, [partition.date for partition in report.written]))
 
 
 def _computed(

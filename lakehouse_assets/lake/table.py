@@ -7,7 +7,7 @@ Belongs here: the declaration and the registry of all declared tables. Not here:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -29,6 +29,9 @@ FRAMEWORK_VERSION = 1
 MAX_REJECT_SHARE = 0.2
 
 type_of_function = Callable[..., pl.LazyFrame]
+# What a function may ask for beside its upstream tables.
+WINDOW, EARLIER = "window", "earlier"
+GIVEN = (WINDOW, EARLIER)
 
 
 class Input(NamedTuple):
@@ -43,6 +46,18 @@ class Reference(NamedTuple):
 
     column: str
     table: str
+
+
+class Lookup(NamedTuple):
+    """A column taken from another table: `value` of the row of `table` of the same date with the same `column`.
+
+    `column` is the key of `table`; where it is null or not there, the row gets `otherwise`.
+    """
+
+    column: str
+    table: str
+    value: str
+    otherwise: str | None = None
 
 
 class Duplicates(NamedTuple):
@@ -69,6 +84,9 @@ class Table:
     source: Source | None = None
     inputs: Mapping[str, Input] = field(default_factory=dict)
     references: Mapping[str, Reference] = field(default_factory=dict)
+    lookups: Mapping[str, Lookup] = field(default_factory=dict)
+    shared: Mapping[str, str] = field(default_factory=dict)
+    alerts: tuple[type_of_function, ...] = ()
     duplicates: Duplicates | None = None
     carries_forward: bool = False
     max_reject_share: float = MAX_REJECT_SHARE
@@ -90,7 +108,8 @@ class Table:
         if self.kind == "bronze":
             return ()
         if self.source is not None:
-            return source_rules(self.rules, self.source, self.schema)
+            own = [rule for rule in self.rules if rule.column not in self.lookups]
+            return source_rules(own, self.source, self.schema)
         key = ("date", *self.key)
         unique = Rule(
             "is_duplicate", None, "reject", f"{', '.join(key)} is not unique", ~pl.struct(key).is_duplicated()
@@ -106,9 +125,25 @@ class Table:
     def reads(self) -> dict[TableName, type_of_window]:
         """Every table read, references included, with the window of each."""
         found = {given.table: given.window for given in self.inputs.values()}
-        for reference in self.references.values():
-            found.setdefault(TableName.of_parameter(self.name.domain, reference.table), SAME_DATE)
+        for other in self.joined:
+            found.setdefault(TableName.of_parameter(self.name.domain, other.table), SAME_DATE)
         return found
+
+    @property
+    def joined(self) -> list[Reference | Lookup]:
+        """What rows that stand are joined with."""
+        return [*self.references.values(), *self.lookups.values()]
+
+    @cached_property
+    def alerts_by_name(self) -> dict[str, type_of_function]:
+        """The rules on the table as a whole, by the name of their check."""
+        return {alert.__name__: alert for alert in self.alerts}
+
+    @cached_property
+    def set_flags(self) -> dict[str, str]:
+        """The flags that are known when rows have been settled, with what each says of a row."""
+        found = {name: f"{given.column} is not in {given.table} of the date" for name, given in self.references.items()}
+        return found | {name: f"{column} stands in several rows of the date" for name, column in self.shared.items()}
 
 
 _registry: dict[TableName, Table] = {}
@@ -191,6 +226,9 @@ def table(
     source: Source | None = None,
     windows: Mapping[str, type_of_window] | None = None,
     references: Mapping[str, Reference] | None = None,
+    lookups: Mapping[str, Lookup] | None = None,
+    shared: Mapping[str, str] | None = None,
+    alerts: Sequence[type_of_function] = (),
     duplicates: Duplicates | None = None,
     carries_forward: bool = False,
     max_reject_share: float = MAX_REJECT_SHARE,
@@ -198,9 +236,12 @@ def table(
     """Declare a table: the function's name is the table's, its parameters are its upstream tables.
 
     With `source`, the function maps that source's bronze text to typed columns, row by row; the lake then judges,
-    resolves duplicates or states, and flags `references`. Without, the function computes the dates of its `window`
-    from its inputs, each date as it would alone. `carries_forward` says that a date whose inputs are the
-    same as an earlier date's has the same rows, so that they are copied.
+    resolves duplicates or states, flags `references` and values that are `shared` by several rows of a date, and adds
+    the columns of `lookups`. Without, the function computes the dates of its `window` from its inputs, each date as it
+    would alone; as `earlier` it may ask for the table's rows on the newest earlier date that this code built, to take
+    over what is the same. `carries_forward` says that a date whose inputs are the same as an earlier date's has the
+    same rows, so that they are copied. `alerts` are functions of the table and its inputs that give the dates on which
+    a rule on the table as a whole is broken, with figures.
     """
 
     def declare(function: type_of_function) -> type_of_function:
@@ -210,7 +251,7 @@ def table(
         inputs = {
             parameter: Input(TableName.of_parameter(domain, parameter), (windows or {}).get(parameter, SAME_DATE))
             for parameter in parameters
-            if parameter != "window"
+            if parameter not in GIVEN
         }
         if unknown := sorted(set(windows or {}) - set(inputs)):
             raise ContractError(f"{name} declares windows for what it does not read: {unknown}")
@@ -227,13 +268,18 @@ def table(
             source=source,
             inputs=inputs,
             references=references or {},
+            lookups=lookups or {},
+            shared=shared or {},
+            alerts=tuple(alerts),
             duplicates=duplicates,
             carries_forward=carries_forward,
             max_reject_share=max_reject_share,
         )
         check_table(declared, parameters)
         meaning = source and source.meaning
-        settled = (windows, references, duplicates, max_reject_share)
+        # What is not used leaves the version as it was.
+        options = (lookups, shared)
+        settled = (windows, references, duplicates, max_reject_share, *(option for option in options if option))
         version = code_version(FRAMEWORK_VERSION, contract, function, meaning, *settled)
         _declare(replace(declared, code_version=version))
         return function

@@ -23,7 +23,7 @@ import dagster as dg
 from lakehouse_assets.backfill import QUIET, register_tenants
 from lakehouse_assets.definitions import defs
 from lakehouse_assets.house import tables
-from lakehouse_assets.lake.assets import asset_key, partition_key
+from lakehouse_assets.lake.keys import asset_key, partition_key
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition
 from lakehouse_assets_tests.benchmarks.processes import BenchmarkError, Cost, weigh

@@ -11,7 +11,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from lakehouse_assets.lake.assets import asset_of, partitions_definition, rule_ids
+from lakehouse_assets.lake.assets import asset_of, partitions_definition
+from lakehouse_assets.lake.checks import rule_ids
 from lakehouse_assets.lake.contract import Contract, column, flag, reject, rules_of, warn
 from lakehouse_assets.lake.declarations import ASSET_CHECKS, MOST_RULES, check_table
 from lakehouse_assets.lake.domain import Domain

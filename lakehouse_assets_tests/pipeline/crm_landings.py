@@ -72,8 +72,9 @@ def land(
 
 
 def house_at(landing: Path, lake: Path, *, chunk_bytes: int = 2**28) -> Lakehouse:
+    crm = {name: table for name, table in tables().items() if name.domain == "crm"}
     return Lakehouse(
-        landing=Landing(str(landing)), lake=Lake(str(lake)), tables=tables(), start=START, chunk_bytes=chunk_bytes
+        landing=Landing(str(landing)), lake=Lake(str(lake)), tables=crm, start=START, chunk_bytes=chunk_bytes
     )
 
 
