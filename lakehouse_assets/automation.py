@@ -27,6 +27,8 @@ from lakehouse_assets.lake.plan import make_plan, plan_of_landings, without_bloc
 from lakehouse_assets.settings import Settings
 
 LANDING = "landing"
+# What lands is to show within a minute: a tick, a process for the run, and the run must fit in.
+TICK_SECONDS = 10
 # A tick has a minute. Larger news is landed in bronze first, and the next tick knows its dates from there.
 MOST_BYTES_TO_SURVEY = 64 * 2**20
 FRESHNESS = dg.AssetCheckKey(asset_key(LEDGER), "fresh_for_every_tenant")
@@ -128,7 +130,7 @@ def _landing_sensor() -> dg.SensorDefinition:
     @dg.sensor(
         name="landing",
         target=_selection(),
-        minimum_interval_seconds=30,
+        minimum_interval_seconds=TICK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Builds what new, late and corrected files affect; registers new tenants.",
     )

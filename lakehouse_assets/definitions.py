@@ -17,6 +17,7 @@ from lakehouse_assets.lake.keys import asset_key
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
 from lakehouse_assets.settings import Settings
+from lakehouse_assets.upkeep import upkeep, upkeep_schedule
 
 # Backfill policies and code references are beta in Dagster; the lock file pins the release that is tested.
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
@@ -76,7 +77,8 @@ def build_defs() -> dg.Definitions:
         assets=[*assets, *bookkeeping(root)],
         asset_checks=checks(),
         sensors=sensors(),
-        schedules=schedules(),
+        schedules=[*schedules(), upkeep_schedule()],
+        jobs=[upkeep],
         resources={"lakehouse": LakehouseResource()},
         executor=dg.in_process_executor,
     )
