@@ -32,11 +32,8 @@ def judged_row(domain: str, name: str, values: Mapping[str, str | None]) -> dict
     typed = table.function(with_deleted(with_raw(bronze, table.source), table.source))
     rules = table.judged_rules
     found = judge(typed, rules).all.with_columns(
-        names_of(mask, [rule.id for rule in rules_with(rules, action)]).alias(column)
-        for mask, action, column in (
-            (BROKEN, "reject", "rejected"),
-            (FLAGS, "flag", "flagged"),
-            (WARNED, "warn", "warned"),
-        )
+        names_of(BROKEN, [rule.id for rule in rules_with(rules, "reject")]).alias("rejected"),
+        names_of(FLAGS, [rule.id for rule in rules_with(rules, "flag")]).alias("flagged"),
+        names_of(WARNED, [rule.id for rule in rules_with(rules, "warn")]).alias("warned"),
     )
     return found.collect(engine="streaming").row(0, named=True)

@@ -1,0 +1,84 @@
+"""The category that each customer buys most of, on each date.
+
+Belongs here: counting lines by category as the catalogue of the date has it. Not here: all other figures of customers
+(`customer360`).
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import polars as pl
+
+from lakehouse_assets.domains.commerce.states import lasting
+
+BY_CATEGORY = ("customer_id", "category")
+
+
+def favourite_categories(
+    facts: pl.LazyFrame, products: pl.LazyFrame, first: date, last: date, days: int
+) -> pl.LazyFrame:
+    """`favourite_category` of each customer on each stretch of dates `_from` … `_until` on which it stays the same.
+
+    It is the one with most purchase lines (amount not negative) in the `days` to the date, of equals the one with the
+    highest net revenue, then the first by name. Lines whose product has no category on the date count for none.
+    """
+    states = _states(facts, products, first, last, days)
+    lines, net = pl.col("lines"), pl.col("net")
+    of_customer = ["customer_id", "_from"]
+    best = (
+        states.with_columns(pl.when(lines > 0).then("lines").alias("lines"))
+        .filter((lines == lines.max().over(of_customer)) | lines.max().over(of_customer).is_null())
+        .filter((net == net.max().over(of_customer)) | lines.is_null())
+        .group_by(of_customer)
+        .agg(pl.col("category").filter(lines.is_not_null()).min().alias("favourite_category"))
+    )
+    if first == last:
+        return best.with_columns(pl.lit(last).alias("_until"))
+    return lasting(best.sort(of_customer), last)
+
+
+def _states(facts: pl.LazyFrame, products: pl.LazyFrame, first: date, last: date, days: int) -> pl.LazyFrame:
+    """Purchase `lines` and `net` money by customer and category, on each date on which any of the customer's change."""
+    amount = pl.col("amount")
+    inside = pl.col("date").is_between(first - timedelta(days=days - 1), last) & pl.col("customer_id").is_not_null()
+    gone = pl.min_horizontal(pl.col("date") + timedelta(days=days), pl.col("_until") + timedelta(days=1))
+    counted = (
+        facts.filter(inside)
+        .select("customer_id", "product_id", "date", "amount")
+        .join(_categories(products, first, last), on="product_id", how="inner")
+        .with_columns(pl.max_horizontal("date", "_from").alias("_from"), gone.alias("_gone"))
+        .filter(pl.col("_gone") > pl.col("_from"))
+    )
+    sums = ((amount >= 0).sum().cast(pl.Int64).alias("lines"), amount.sum().alias("net"))
+    if first == last:
+        return counted.group_by(*BY_CATEGORY, "_from").agg(sums)
+    added = counted.group_by(*BY_CATEGORY, "_from").agg(sums)
+    leaving = counted.filter(pl.col("_gone") <= last).group_by(*BY_CATEGORY, pl.col("_gone").alias("_from"))
+    removed = leaving.agg(-expression for expression in sums)
+    changes = pl.concat([added, removed]).group_by(*BY_CATEGORY, "_from").agg(pl.col("lines", "net").sum())
+    # Every category of a customer on every date on which one of them changes.
+    moments = changes.select("customer_id", "_from").unique()
+    return (
+        moments.join(changes.select(BY_CATEGORY).unique(), on="customer_id", how="inner")
+        .join(changes, on=[*BY_CATEGORY, "_from"], how="left")
+        .with_columns(pl.col("lines", "net").fill_null(0))
+        .sort(*BY_CATEGORY, "_from")
+        .with_columns(pl.col("lines", "net").cum_sum().over(BY_CATEGORY))
+    )
+
+
+def _categories(products: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
+    """The category of each product on the dates `_from` … `_until`.
+
+    Nearly every product keeps one for a stretch of dates; one that leaves it and comes back has a row for each date.
+    """
+    dates = pl.col("date")
+    known = products.filter(dates.is_between(first, last) & pl.col("category").is_not_null())
+    spans = known.group_by("product_id", "category").agg(
+        dates.min().alias("_from"), dates.max().alias("_until"), dates.alias("_dates")
+    )
+    unbroken = (pl.col("_until") - pl.col("_from")).dt.total_days() + 1 == pl.col("_dates").list.len()
+    each = spans.filter(~unbroken).select("product_id", "category", pl.col("_dates").alias("_from"))
+    each = each.explode("_from", empty_as_null=False).with_columns(pl.col("_from").alias("_until"))
+    return pl.concat([spans.filter(unbroken).drop("_dates"), each])
