@@ -75,43 +75,59 @@ def channel_figures(leads: pl.LazyFrame, interactions: pl.LazyFrame, first: date
     """
     since = first - timedelta(days=CHANNEL_DAYS - 1)
     recent = interactions.filter(pl.col("date").is_between(since, last))
-    response, duration = pl.col("response_minutes"), pl.col("duration_minutes")
-    figures = (
-        pl.len().cast(pl.Int64).alias("interactions"),
-        pl.col("customer_id").n_unique().cast(pl.Int64).alias("customers"),
-        ratio((pl.col("outcome") == "positive").sum(), pl.len()).alias("positive_rate"),
-        ratio(exact_sum(response, MINUTE_DIGITS), response.count()).alias("avg_response_minutes"),
-        response.median().alias("median_response_minutes"),
-        ratio(exact_sum(duration, MINUTE_DIGITS), duration.count()).alias("avg_duration_minutes"),
+    outcomes = recent.group_by("date", "channel").agg(
+        pl.len().cast(pl.Int64).alias("interactions"), (pl.col("outcome") == "positive").sum().alias("_positive")
     )
-    by_date = ["date", "channel"]
-    return (
-        _in_trailing_days(recent, figures, first, last)
-        .join(_touched_leads(leads, recent, first, last), on=by_date, how="left")
-        .sort(by_date)
+    figures = _to_dates(outcomes, first, last).group_by(DATE_CHANNEL).agg(pl.col("interactions", "_positive").sum())
+    customers = _standing(recent, "customer_id", first, last).group_by(DATE_CHANNEL).agg(pl.len().alias("customers"))
+    parts = (
+        customers,
+        _minutes(recent, "response_minutes", first, last),
+        _minutes(recent, "duration_minutes", first, last),
+        _touched_leads(leads, recent, first, last),
     )
+    for part in parts:
+        figures = figures.join(part, on=DATE_CHANNEL, how="left")
+    positive_rate = ratio(pl.col("_positive"), pl.col("interactions")).alias("positive_rate")
+    figures = figures.with_columns(pl.col("customers").cast(pl.Int64), positive_rate)
+    return figures.drop("_positive", "median_duration_minutes").sort(DATE_CHANNEL)
 
 
-def _in_trailing_days(recent: pl.LazyFrame, figures: tuple[pl.Expr, ...], first: date, last: date) -> pl.LazyFrame:
-    """The figures of each channel in the 30 days to each date; windows share the rows, which are sorted once."""
+DATE_CHANNEL = ["date", "channel"]
+
+
+def _to_dates(daily: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
+    """Each row of a date on every date of `first` … `last` that has it in its 30 days."""
     if first == last:
-        return recent.group_by("channel").agg(figures).with_columns(pl.lit(first).alias("date"))
-    days = CHANNEL_DAYS - 1
-    windows = recent.sort("date").group_by_dynamic(
-        "date", every="1d", period=f"{CHANNEL_DAYS}d", offset=f"-{days}d", group_by="channel"
+        return daily.with_columns(pl.lit(first).alias("date"))
+    until = pl.min_horizontal(pl.col("date") + pl.duration(days=CHANNEL_DAYS - 1), pl.lit(last))
+    dates = pl.date_ranges(pl.max_horizontal("date", pl.lit(first)), until).alias("date")
+    return daily.with_columns(dates).explode("date", empty_as_null=False)
+
+
+def _minutes(recent: pl.LazyFrame, column: str, first: date, last: date) -> pl.LazyFrame:
+    """Mean and median, `avg_…` and `median_…`, of a column by date and channel.
+
+    Values are counted before they are added and put in order: minutes repeat, and 30 days of rows need not be held.
+    """
+    value, times, reached = pl.col(column), pl.col("_times"), pl.col("_times").cum_sum()
+    counts = recent.filter(value.is_not_null()).group_by("date", "channel", column).agg(pl.len().alias("_times"))
+    tally = _to_dates(counts.cast({"_times": pl.Int64}), first, last).group_by(*DATE_CHANNEL, column).agg(times.sum())
+    lower, upper = (value.filter(reached > at).first() for at in ((times.sum() - 1) // 2, times.sum() // 2))
+    figures = tally.sort(column).group_by(DATE_CHANNEL, maintain_order=True)
+    return figures.agg(
+        ratio(exact_sum(value, MINUTE_DIGITS, times), times.sum()).alias(f"avg_{column}"),
+        pl.when(lower == upper).then(lower).otherwise((lower + upper) / 2).alias(f"median_{column}"),
     )
-    to_date = pl.col("date") + pl.duration(days=days)
-    return windows.agg(figures).with_columns(to_date).filter(pl.col("date").is_between(first, last))
 
 
 def _touched_leads(leads: pl.LazyFrame, recent: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
     """How the leads stand on each date that were touched through each channel in the 30 days to it."""
-    touches = recent.filter(pl.col("lead_id").is_not_null()).select("channel", "lead_id", "date").unique()
+    touched = _standing(recent, "lead_id", first, last)
     value, won = pl.col("deal_value"), is_won().fill_null(value=False)
     return (
-        _standing_touches(touches, first, last)
-        .join(leads.select("date", "lead_id", "status", "deal_value"), on=["date", "lead_id"], how="inner")
-        .group_by("date", "channel")
+        touched.join(leads.select("date", "lead_id", "status", "deal_value"), on=["date", "lead_id"], how="inner")
+        .group_by(DATE_CHANNEL)
         .agg(
             ratio(won.sum(), pl.len()).alias("conversion_rate"),
             ratio(exact_sum(value.filter(won)), value.filter(won).count()).alias("avg_deal_value"),
@@ -119,18 +135,24 @@ def _touched_leads(leads: pl.LazyFrame, recent: pl.LazyFrame, first: date, last:
     )
 
 
-def _standing_touches(touches: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
-    """Each channel and lead on the dates on which a touch counts: for 30 days, or until the next one takes over."""
-    pair = ["channel", "lead_id"]
+def _standing(recent: pl.LazyFrame, column: str, first: date, last: date) -> pl.LazyFrame:
+    """Each channel and value of a column once on every date on which one of its interactions counts.
+
+    It counts for 30 days, or until the next one takes over.
+    """
+    pair = ["channel", column]
+    named = recent.filter(pl.col(column).is_not_null())
     if first == last:
-        return touches.select(pair).unique().with_columns(pl.lit(last).alias("date"))
+        return named.select(pair).unique().with_columns(pl.lit(last).alias("date"))
     until = pl.min_horizontal(
         pl.col("date") + pl.duration(days=CHANNEL_DAYS - 1),
         pl.col("date").shift(-1).over(pair) - pl.duration(days=1),
         pl.lit(last),
     )
     return (
-        touches.sort(*pair, "date")
+        named.select(*pair, "date")
+        .unique()
+        .sort(*pair, "date")
         .with_columns(pl.max_horizontal("date", pl.lit(first)).alias("_from"), until.alias("_until"))
         .filter(pl.col("_until") >= pl.col("_from"))
         .select(*pair, pl.date_ranges("_from", "_until").alias("date"))

@@ -13,6 +13,8 @@ from lakehouse_assets.lake.values.words import expression, plain_first, tidy
 
 _WHOLE = r"^([+-]?[0-9]+)\.0*$"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+# Times any number of rows, it has 38 digits with 9 behind the point.
+LARGEST_COUNTED = 1e15
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -90,11 +92,16 @@ def _rounded(word: str, precision: int, scale: int) -> Decimal | None:
         return None
 
 
-def exact_sum(value: str | pl.Expr, scale: int = 2) -> pl.Expr:
+def exact_sum(value: str | pl.Expr, scale: int = 2, times: pl.Expr | None = None) -> pl.Expr:
     """The sum of Float64 amounts as Float64, the same in any order: each to `scale` digits, half-even, as written.
 
-    Money has 2 digits. Amounts too large to have any beside 38 digits are added as floats.
+    Money has 2 digits. Amounts too large to have any beside 38 digits are added as floats. With `times`, each amount
+    counts so many times.
     """
     value = expression(value)
     exact = value.cast(pl.String).cast(pl.Decimal(38, scale), strict=False)
-    return exact.sum().cast(pl.Float64) + value.filter(exact.is_null()).sum()
+    if times is None:
+        return exact.sum().cast(pl.Float64) + value.filter(exact.is_null()).sum()
+    # The product has to fit, too.
+    exact = pl.when(value.abs() < LARGEST_COUNTED).then(exact)
+    return (exact * times).sum().cast(pl.Float64) + (value * times).filter(exact.is_null()).sum()
