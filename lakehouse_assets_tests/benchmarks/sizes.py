@@ -28,6 +28,9 @@ class Sizes:
         sensor_days: Their days.
         ticks: Ticks of the sensor with nothing to do.
         starts: How often a command is started.
+        live_files: Files that land while the daemon runs, of a window of 5 minutes each: 288 are a day.
+        live_devices: Devices that are in each of them.
+        live_seconds: Seconds from one to the next.
     """
 
     rows: tuple[int, ...] = (1_000_000, 10_000_000)
@@ -45,6 +48,9 @@ class Sizes:
     sensor_days: int = 30
     ticks: int = 5
     starts: int = 5
+    live_files: int = 288
+    live_devices: int = 300
+    live_seconds: int = 5
 
     def __post_init__(self) -> None:
         if len(self.rows) != len(self.repetitions):
@@ -68,4 +74,7 @@ QUICK = Sizes(
     sensor_days=2,
     ticks=2,
     starts=1,
+    live_files=2,
+    live_devices=20,
+    live_seconds=2,
 )
