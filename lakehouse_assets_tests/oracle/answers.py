@@ -6,21 +6,29 @@ Belongs here: what is asked and what is remembered between questions. Not here: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 
 from lakehouse_assets_tests.oracle import gold, reading
-from lakehouse_assets_tests.oracle.judging import Judged, Row, judge
-from lakehouse_assets_tests.oracle.silver import Entities, Events, Tally, published
-from lakehouse_assets_tests.oracle.sources import CUSTOMERS, INTERACTIONS, SOURCES, Source
+from lakehouse_assets_tests.oracle.judging import CRM, Judged, Row, judge, type_of_rules
+from lakehouse_assets_tests.oracle.silver import (
+    Entities,
+    Events,
+    Tally,
+    published,
+    type_of_settling,
+    without_duplicates,
+)
+from lakehouse_assets_tests.oracle.sources import CUSTOMERS, SOURCES, Source
 
 MAX_REJECT_SHARE = 0.2
 FEW_ROWS = 50
 
 
 class Oracle:
-    """Every answer holds what the landing root held when the tenant was first asked about.
+    """The answers about crm. Every answer holds what the landing root held when the tenant was first asked about.
 
     Args:
         root: The landing root.
@@ -28,18 +36,33 @@ class Oracle:
         until: The last ingest date to look at, for the answers of an earlier day; everything when None.
     """
 
+    domain = "crm"
+    sources: Mapping[str, Source] = SOURCES
+    rules: type_of_rules = CRM
+    settle: type_of_settling = staticmethod(without_duplicates)
+    gold_tables: Mapping[str, tuple[str, ...]] = {
+        "customer_features": ("customer_id",),
+        "sales_summary": (),
+        "channel_performance": ("channel",),
+        "top_customers": ("rank",),
+    }
+
     def __init__(self, root: Path, start: date, *, until: date | None = None) -> None:
         self.root, self.start, self.until = root, start, until
         self._files = cache(self._read)
         self._entities = cache(self._follow)
         self._events = cache(self._place)
 
+    def table_of(self, source: str) -> str:
+        """The silver table of a source."""
+        return f"{source}_clean"
+
     def tenants(self) -> list[str]:
         return reading.tenants(self.root)
 
     def ingest_dates(self, tenant: str) -> list[date]:
         """The days on which anything of the tenant landed, ascending."""
-        return sorted({file.ingest_date for name in SOURCES for file in self._files(name, tenant)})
+        return sorted({file.ingest_date for name in self.sources for file in self._files(name, tenant)})
 
     def bronze(self, source: str, tenant: str, on: date) -> list[reading.Record]:
         """The rows that landed on a day, as text, in landing order."""
@@ -81,14 +104,18 @@ class Oracle:
 
     def silver(self, table: str, tenant: str, on: date) -> list[Row]:
         """The rows of a silver table (`leads` or `leads_clean`) of a day, by key ascending."""
-        source = named(table)
+        source = self._named(table)
         refers = "customer_id" in source.columns and source is not CUSTOMERS
         customers = self.state(CUSTOMERS.name, tenant, on) if refers else None
-        rows = self._events(tenant).kept.get(on, []) if source.is_event else self.state(table, tenant, on).values()
+        rows = (
+            self._events(source.name, tenant).kept.get(on, [])
+            if source.is_event
+            else self.state(table, tenant, on).values()
+        )
         return sorted((published(row, customers) for row in rows), key=lambda row: str(row[source.key]))
 
     def state(self, table: str, tenant: str, on: date) -> dict[str, Judged]:
-        return self._entities(named(table).name, tenant).state(on)
+        return self._entities(self._named(table).name, tenant).state(on)
 
     def customer_features(self, tenant: str, on: date) -> list[Row]:
         """All columns but `probability_to_convert` and `probability_model`, one row per customer."""
@@ -105,7 +132,7 @@ class Oracle:
 
     def _input(self, tenant: str, on: date, *, days: int) -> gold.Input:
         """Leads and customers as of a day, and the interactions of the days up to it."""
-        kept = self._events(tenant).kept
+        kept = self._events("interactions", tenant).kept
         window = [on - timedelta(days=back) for back in range(days)]
         return gold.Input(
             customers=[judged.row for judged in self.state("customers", tenant, on).values()],
@@ -114,23 +141,25 @@ class Oracle:
         )
 
     def _tally(self, table: str, tenant: str, on: date) -> Tally:
-        source = named(table)
-        tables: Entities | Events = self._events(tenant) if source.is_event else self._entities(source.name, tenant)
+        source = self._named(table)
+        tables: Entities | Events = (self._events if source.is_event else self._entities)(source.name, tenant)
         return tables.tallies.get(on, Tally())
 
+    def _named(self, table: str) -> Source:
+        """A source by its own name or that of its silver table."""
+        return next(source for name, source in self.sources.items() if table in {name, self.table_of(name)})
+
     def _read(self, source: str, tenant: str) -> list[reading.File]:
-        files = reading.files(self.root, tenant, SOURCES[source], self.start)
+        files = reading.files(self.root, tenant, self.sources[source], self.start)
         return [file for file in files if self.until is None or file.ingest_date <= self.until]
 
     def _judged(self, source: Source, tenant: str) -> list[Judged]:
-        return [judge(source, row, self.start) for file in self._files(source.name, tenant) for row in file.rows]
+        return [
+            judge(source, row, self.start, self.rules) for file in self._files(source.name, tenant) for row in file.rows
+        ]
 
     def _follow(self, source: str, tenant: str) -> Entities:
-        return Entities(SOURCES[source], self._judged(SOURCES[source], tenant))
+        return Entities(self.sources[source], self._judged(self.sources[source], tenant))
 
-    def _place(self, tenant: str) -> Events:
-        return Events(self._judged(INTERACTIONS, tenant))
-
-
-def named(table: str) -> Source:
-    return SOURCES[table.removesuffix("_clean")]
+    def _place(self, source: str, tenant: str) -> Events:
+        return Events(self.sources[source], self._judged(self.sources[source], tenant), self.settle)

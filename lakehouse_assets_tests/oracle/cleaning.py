@@ -86,6 +86,20 @@ def integer(raw: str | None) -> int | None:
     return int(exact)
 
 
+def amount(raw: str | None) -> Decimal | None:
+    """An amount of money with two decimals, half-even from finer input, of ten digits in all.
+
+    Raises:
+        Unparsable: no number, or one of more digits.
+    """
+    if number(raw) is None:
+        return None
+    exact = Decimal(text(raw) or "")
+    if abs(exact) >= 10**9 or abs(rounded := exact.quantize(Decimal("0.01"), rounding=ROUND_HALF_EVEN)) >= 10**8:
+        raise Unparsable(raw)
+    return rounded
+
+
 def day(raw: str | None) -> date | None:
     """A date as YYYY-MM-DD.
 

@@ -6,7 +6,7 @@ A fault is named after what is wrong, `unparsable` first and then the column, as
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -56,8 +56,8 @@ class Judged:
                 self.faults.add(f"negative:{column}")
 
 
-def judge(source: Source, record: Record, start: date) -> Judged:
-    """The record judged by its table's rules; a delete needs its key and version only."""
+def judge(source: Source, record: Record, start: date, rules: type_of_rules) -> Judged:
+    """The record judged by its table's rules, a function for each source; a delete needs its key and version only."""
     judged = Judged(record, {})
     if not source.is_event and cleaning.code(record.values.get("_op")) == "delete":
         judged.is_delete = True
@@ -65,12 +65,15 @@ def judge(source: Source, record: Record, start: date) -> Judged:
         judged.require(source.key)
         judged.at = judged.parse(source.version, cleaning.moment) if source.version else None
         return judged
-    {"leads": lead, "customers": customer, "products": product, "interactions": interaction}[source.name](judged)
+    rules[source.name](judged)
     if source.version:
         judged.at = judged.row[source.version]
     if source.is_event and judged.at is not None:
         place_in_time(judged, start)
     return judged
+
+
+type_of_rules = Mapping[str, Callable[[Judged], None]]
 
 
 def place_in_time(judged: Judged, start: date) -> None:
@@ -146,3 +149,6 @@ def interaction(judged: Judged) -> None:
     judged.parse("response_minutes", cleaning.number)
     judged.require("interaction_id", "customer_id", "interaction_at")
     judged.never_negative("duration_minutes", "response_minutes")
+
+
+CRM: type_of_rules = {"leads": lead, "customers": customer, "products": product, "interactions": interaction}

@@ -60,7 +60,7 @@ def tenants(root: Path) -> list[str]:
 
 def files(root: Path, tenant: str, source: Source, start: date) -> Iterator[File]:
     """Every finished file of a tenant's source from the start date on, in landing order."""
-    base = root / tenant / "crm" / source.name
+    base = root / tenant / source.domain / source.name
     if not base.is_dir():
         return
     for folder in sorted(base.iterdir()):

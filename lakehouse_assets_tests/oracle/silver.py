@@ -7,7 +7,7 @@ a single row (`judging`).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,6 +16,8 @@ from lakehouse_assets_tests.oracle.judging import Judged, Row
 from lakehouse_assets_tests.oracle.sources import Source
 
 OLDEST = datetime.min.replace(tzinfo=UTC)
+# Of the valid rows of a day and the name of their key, those that stand.
+type_of_settling = Callable[[list[Judged], str], list[Judged]]
 OUTCOMES = ("kept", "rejected", "duplicate", "deleted")
 
 
@@ -91,7 +93,7 @@ class Entities:
 class Events:
     """The events of a source by business date; those without one by their ingest date, as rejected."""
 
-    def __init__(self, landed: Iterable[Judged]) -> None:
+    def __init__(self, source: Source, landed: Iterable[Judged], settle: type_of_settling) -> None:
         self.tallies: dict[date, Tally] = defaultdict(Tally)
         self.kept: dict[date, list[Judged]] = {}
         valid: dict[date, list[Judged]] = defaultdict(list)
@@ -102,21 +104,24 @@ class Events:
             else:
                 valid[on].append(judged)
         for on, candidates in valid.items():
-            self.kept[on] = without_duplicates(candidates)
+            self.kept[on] = settle(candidates, source.key)
             self.tallies[on].counts["kept"] += len(self.kept[on])
             self.tallies[on].counts["duplicate"] += len(candidates) - len(self.kept[on])
 
 
-def without_duplicates(candidates: list[Judged]) -> list[Judged]:
-    """The newest landing of each interaction_id, then the lowest id of each customer, time and channel."""
-    newest: dict[str, Judged] = {}
-    for judged in sorted(candidates, key=lambda judged: judged.record.landing_order):
-        newest[judged.row["interaction_id"]] = judged
+def without_duplicates(candidates: list[Judged], key: str) -> list[Judged]:
+    """The newest landing of each key, then the lowest id of each customer, time and channel."""
     lowest: dict[tuple[Any, ...], Judged] = {}
-    for _, judged in sorted(newest.items()):
+    for judged in sorted(newest(candidates, key), key=lambda judged: str(judged.row[key])):
         same = (judged.row["customer_id"], judged.row["interaction_at"], judged.row["channel"])
         lowest.setdefault(same, judged)
     return list(lowest.values())
+
+
+def newest(candidates: list[Judged], key: str) -> list[Judged]:
+    """The newest landing of each key."""
+    in_order = sorted(candidates, key=lambda judged: judged.record.landing_order)
+    return list({judged.row[key]: judged for judged in in_order}.values())
 
 
 def order(judged: Judged) -> tuple[Any, ...]:
@@ -127,8 +132,13 @@ def order(judged: Judged) -> tuple[Any, ...]:
 def published(judged: Judged, customers: dict[str, Judged] | None) -> Row:
     """A row as silver shows it; with the customers of its day where it refers to one."""
     orphan = customers is not None and judged.row["customer_id"] not in customers
+    return traced(judged, ["orphan_customer"] if orphan else [])
+
+
+def traced(judged: Judged, flags: Iterable[str]) -> Row:
+    """A row with all its flags and where it came from."""
     return judged.row | {
-        "quality_flags": sorted([*judged.flags, "orphan_customer"] if orphan else judged.flags),
+        "quality_flags": sorted([*judged.flags, *flags]),
         "_ingest_date": judged.record.ingest_date,
         "_source_file": judged.record.file,
         "_row_number": judged.record.number,

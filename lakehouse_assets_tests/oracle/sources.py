@@ -18,6 +18,7 @@ class Source:
     columns: tuple[str, ...]
     required: tuple[str, ...]
     is_event: bool = False
+    domain: str = "crm"
 
 
 LEADS = Source(

@@ -14,15 +14,8 @@ from typing import Any
 import polars as pl
 
 from lakehouse_assets_tests.oracle import Oracle
-from lakehouse_assets_tests.oracle.sources import SOURCES
 
 Row = Mapping[str, Any]
-GOLD = {
-    "customer_features": ("customer_id",),
-    "sales_summary": (),
-    "channel_performance": ("channel",),
-    "top_customers": ("rank",),
-}
 # Sums in another order end in other last digits.
 RELATIVE = 1e-9
 TIMELESS = {"before_start", "in_future"}
@@ -48,7 +41,7 @@ class Comparison:
     def everything(self, tenant: str, days: Iterable[date]) -> None:
         """Compares every layer of a tenant on the days given."""
         for on in days:
-            for source in SOURCES:
+            for source in self.oracle.sources:
                 self.bronze(source, tenant, on)
                 self.silver(source, tenant, on)
                 self.quarantine(source, tenant, on)
@@ -77,13 +70,13 @@ class Comparison:
 
     def silver(self, source: str, tenant: str, on: date) -> None:
         rows = self.oracle.silver(source, tenant, on)
-        self._match(f"silver/{source}_clean", tenant, on, rows, [SOURCES[source].key])
+        self._match(f"silver/{self.oracle.table_of(source)}", tenant, on, rows, [self.oracle.sources[source].key])
 
     def quarantine(self, source: str, tenant: str, on: date) -> None:
         """The same rows, and the same verdict where the contract gives it a name."""
-        name = f"quarantine/{source}_clean"
+        name = f"quarantine/{self.oracle.table_of(source)}"
         expected = {where(row): row["faults"] for row in self.oracle.rejected(source, tenant, on)}
-        found = {where(row): set(row["rules"]) for row in self.rows(f"crm/{name}", tenant, on)}
+        found = {where(row): set(row["rules"]) for row in self.rows(f"{self.oracle.domain}/{name}", tenant, on)}
         self.compared += len(expected)
         if set(expected) != set(found):
             missing, extra = sorted(set(expected) - set(found)), sorted(set(found) - set(expected))
@@ -96,7 +89,7 @@ class Comparison:
 
     def counts(self, source: str, tenant: str, on: date) -> None:
         columns = ("rows_in", "rows_kept", "rows_rejected", "rows_duplicate", "rows_deleted")
-        table = ("crm", "silver", f"{source}_clean")
+        table = (self.oracle.domain, "silver", self.oracle.table_of(source))
         found = [
             {column: row[column] for column in columns}
             for row in self.rows("platform/silver/partition_ledger", tenant, on)
@@ -106,15 +99,15 @@ class Comparison:
         expected = dict(zip(columns, judged.values(), strict=True))
         self.compared += 1
         if found != [expected]:
-            self._tell(f"ledger of {source}_clean", tenant, on, f"{expected} but {found}")
+            self._tell(f"ledger of {table[2]}", tenant, on, f"{expected} but {found}")
 
     def gold(self, tenant: str, on: date) -> None:
-        for name, key in GOLD.items():
+        for name, key in self.oracle.gold_tables.items():
             self._match(f"gold/{name}", tenant, on, getattr(self.oracle, name)(tenant, on), key)
 
     def _match(self, name: str, tenant: str, on: date, expected: Sequence[Row], key: Iterable[str]) -> None:
         names = tuple(key)
-        rows = self.rows(f"crm/{name}", tenant, on)
+        rows = self.rows(f"{self.oracle.domain}/{name}", tenant, on)
         right = {tuple(row[n] for n in names): row for row in rows}
         left = {tuple(row[n] for n in names): row for row in expected}
         assert len(left) == len(expected), f"{name}: the oracle gives a key twice"

@@ -18,7 +18,7 @@ from lakehouse_assets.house import tables
 from lakehouse_assets.lake.judge import judge
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Window
-from lakehouse_assets_tests.domains.commerce.plain_customer360 import in_plain_python, type_of_row
+from lakehouse_assets_tests.oracle.customer360 import customer360, type_of_row
 
 D = date(2026, 3, 31)
 DAY = timedelta(days=1)
@@ -277,7 +277,7 @@ def test_a_range_gives_each_date_the_rows_that_plain_python_gives_it_alone(
     together = figures(tables, D, last)
     days = [D + offset * DAY for offset in range((last - D).days + 1)]
     assert together == [row for day in days for row in figures(tables, day)]
-    plain = [row for day in days for row in in_plain_python(day, tables)]
+    plain = [row for day in days for row in customer360(day, tables)]
     assert [{name: row[name] for name in row if name != "rfm_segment"} for row in together] == plain
 
 

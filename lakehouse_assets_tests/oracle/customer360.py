@@ -1,4 +1,7 @@
-"""The formulas of customer 360 once more, in plain Python, to hold the queries against."""
+"""Customer 360 of commerce by the formulas of the contract's page, one customer and one day at a time.
+
+Belongs here: the formulas. Not here: which rows are there on a day (`silver`, `commerce`).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ type_of_row = dict[str, Any]
 type_of_tables = Mapping[str, Sequence[type_of_row]]
 
 
-def in_plain_python(day: date, given: type_of_tables) -> list[type_of_row]:
+def customer360(day: date, given: type_of_tables) -> list[type_of_row]:
     """One customer at a time, as of one day. `given` holds tables by name, with rows of other days too."""
     rows = [
         of_customer(customer, day, given)
