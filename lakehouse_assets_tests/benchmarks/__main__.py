@@ -13,11 +13,11 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from lakehouse_assets_tests.benchmarks import days, history, idle, live, report
+from lakehouse_assets_tests.benchmarks import days, history, idle, live, report, telemetry
 from lakehouse_assets_tests.benchmarks.figures import Findings
 from lakehouse_assets_tests.benchmarks.sizes import QUICK, Sizes
 
-ITEMS = ("start", "day", "memory", "history", "daily", "sensor", "live")
+ITEMS = ("start", "day", "memory", "history", "daily", "sensor", "telemetry", "live")
 
 
 def measure(folder: Path, sizes: Sizes, items: Sequence[str], found: Findings) -> Iterator[list[str]]:
@@ -27,6 +27,7 @@ def measure(folder: Path, sizes: Sizes, items: Sequence[str], found: Findings) -
         (("day", "memory"), lambda: days.measure(folder, sizes, found, items)),
         (("history", "daily"), lambda: history.measure(folder, sizes, found, items)),
         (("sensor",), lambda: idle.sensor(folder, sizes, found)),
+        (("telemetry",), lambda: telemetry.measure(folder, sizes, found)),
         (("live",), lambda: live.live(folder, sizes, found)),
     ]
     done: list[str] = []

@@ -41,6 +41,8 @@ NOTES = """\
   tenant-days are built so, a few kilobytes each, and their mean stands for all. It is measured twice: with all runs in
   one process that is loaded before the clock starts, which nobody has in production, and with a process for each run.
 - **The new tenant-day** is as large on either lake. The two differ in what was built before.
+- **Telemetry's bare script**, `bare_telemetry.py`, takes the formulas of scores and alerts from the project, so that
+  the ratio is that of everything else. Its readings, windows and alerts must be equal to ours to the last bit.
 - **Records** are 80 % interactions, 15 % leads and 5 % customers, 2 % of them dirty.
 """
 

@@ -28,6 +28,10 @@ class Sizes:
         sensor_days: Their days.
         ticks: Ticks of the sensor with nothing to do.
         starts: How often a command is started.
+        readings: Readings of telemetry, from landing to alerts.
+        devices: Devices that they are of.
+        telemetry_days: Days that they are of.
+        telemetry_repetitions: How often they are measured.
         live_files: Files that land while the daemon runs, of a window of 5 minutes each: 288 are a day.
         live_devices: Devices that are in each of them.
         live_seconds: Seconds from one to the next.
@@ -48,6 +52,10 @@ class Sizes:
     sensor_days: int = 30
     ticks: int = 5
     starts: int = 5
+    readings: int = 10_000_000
+    devices: int = 100
+    telemetry_days: int = 35
+    telemetry_repetitions: int = 2
     live_files: int = 288
     live_devices: int = 300
     live_seconds: int = 5
@@ -74,6 +82,10 @@ QUICK = Sizes(
     sensor_days=2,
     ticks=2,
     starts=1,
+    readings=30_000,
+    devices=4,
+    telemetry_days=7,
+    telemetry_repetitions=1,
     live_files=2,
     live_devices=20,
     live_seconds=2,
