@@ -25,7 +25,7 @@ MODULES = "lakehouse_assets_tests.benchmarks"
 
 def measure(folder: Path, sizes: Sizes, found: Findings) -> None:
     """Measure both ways in turns, and hold their alerts against each other."""
-    ground, bare_lake = Ground(folder / ITEM), folder / "bare telemetry"
+    ground, bare_lake = Ground(folder / ITEM), folder / "bare"
     size = ["--readings", str(sizes.readings), "--devices", str(sizes.devices)]
     size += ["--days", str(sizes.telemetry_days), "--first", str(FIRST)]
     python(f"{MODULES}.telemetry_landing", "--to", str(ground.landing), *size)
