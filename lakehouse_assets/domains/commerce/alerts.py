@@ -29,7 +29,7 @@ def alerts_of(windows: pl.LazyFrame, assignments: pl.LazyFrame, first: date, las
     """
     anomalies = windows.filter("is_anomaly")
     with_id = _with_alert_id(anomalies).filter(pl.col("date").is_between(first, last))
-    return _with_customer(with_id, assignments).with_columns(
+    return with_customer(with_id, assignments).with_columns(
         (pl.col("window_start") + WINDOW).alias("window_end"), _severity().alias("severity")
     )
 
@@ -72,7 +72,7 @@ def _id(chain: list[str | int]) -> str:
     return hashlib.blake2b(written.encode(), digest_size=DIGEST_BYTES).hexdigest()
 
 
-def _with_customer(anomalies: pl.LazyFrame, assignments: pl.LazyFrame) -> pl.LazyFrame:
+def with_customer(anomalies: pl.LazyFrame, assignments: pl.LazyFrame) -> pl.LazyFrame:
     """Add the customer that had the device when the window began, of several the one who got it last."""
     at = ["date", "device_id", "window_start"]
     had = (pl.col("assigned_from") <= pl.col("window_start")) & (

@@ -18,12 +18,22 @@ BY_CATEGORY = ("customer_id", "category")
 def favourite_categories(
     facts: pl.LazyFrame, products: pl.LazyFrame, first: date, last: date, days: int
 ) -> pl.LazyFrame:
-    """`favourite_category` of each customer on each stretch of dates `_from` … `_until` on which it stays the same.
+    """`favourite_category` of each customer on each stretch of dates `_from` … `_until` on which it stays the same,
 
-    It is the one with most purchase lines (amount not negative) in the `days` to the date, of equals the one with the
-    highest net revenue, then the first by name. Lines whose product has no category on the date count for none.
+    from the transactions of the `days` to the date.
     """
-    states = _states(facts, products, first, last, days)
+    inside = pl.col("date").is_between(first - timedelta(days=days - 1), last) & pl.col("customer_id").is_not_null()
+    span = (pl.col("date").alias("_from"), (pl.col("date") + timedelta(days=days)).alias("_gone"))
+    return favourites(facts.filter(inside).select("customer_id", "product_id", "amount", *span), products, first, last)
+
+
+def favourites(counting: pl.LazyFrame, products: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
+    """`favourite_category` as `favourite_categories` gives it, from lines that each count `_from` until before `_gone`.
+
+    It is the one with most purchase lines (amount not negative), of equals the one with the highest net revenue, then
+    the first by name. Lines whose product has no category on the date count for none.
+    """
+    states = _states(counting, products, first, last)
     lines, net = pl.col("lines"), pl.col("net")
     of_customer = ["customer_id", "_from"]
     best = (
@@ -38,16 +48,15 @@ def favourite_categories(
     return lasting(best.sort(of_customer), last)
 
 
-def _states(facts: pl.LazyFrame, products: pl.LazyFrame, first: date, last: date, days: int) -> pl.LazyFrame:
+def _states(counting: pl.LazyFrame, products: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
     """Purchase `lines` and `net` money by customer and category, on each date on which any of the customer's change."""
     amount = pl.col("amount")
-    inside = pl.col("date").is_between(first - timedelta(days=days - 1), last) & pl.col("customer_id").is_not_null()
-    gone = pl.min_horizontal(pl.col("date") + timedelta(days=days), pl.col("_until") + timedelta(days=1))
     counted = (
-        facts.filter(inside)
-        .select("customer_id", "product_id", "date", "amount")
-        .join(_categories(products, first, last), on="product_id", how="inner")
-        .with_columns(pl.max_horizontal("date", "_from").alias("_from"), gone.alias("_gone"))
+        counting.join(_categories(products, first, last), on="product_id", how="inner")
+        .with_columns(
+            pl.max_horizontal("_from", "_begin").alias("_from"),
+            pl.min_horizontal("_gone", pl.col("_end") + timedelta(days=1)).alias("_gone"),
+        )
         .filter(pl.col("_gone") > pl.col("_from"))
     )
     sums = ((amount >= 0).sum().cast(pl.Int64).alias("lines"), amount.sum().alias("net"))
@@ -69,16 +78,16 @@ def _states(facts: pl.LazyFrame, products: pl.LazyFrame, first: date, last: date
 
 
 def _categories(products: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
-    """The category of each product on the dates `_from` … `_until`.
+    """The category of each product on the dates `_begin` … `_end`.
 
     Nearly every product keeps one for a stretch of dates; one that leaves it and comes back has a row for each date.
     """
     dates = pl.col("date")
     known = products.filter(dates.is_between(first, last) & pl.col("category").is_not_null())
     spans = known.group_by("product_id", "category").agg(
-        dates.min().alias("_from"), dates.max().alias("_until"), dates.alias("_dates")
+        dates.min().alias("_begin"), dates.max().alias("_end"), dates.alias("_dates")
     )
-    unbroken = (pl.col("_until") - pl.col("_from")).dt.total_days() + 1 == pl.col("_dates").list.len()
-    each = spans.filter(~unbroken).select("product_id", "category", pl.col("_dates").alias("_from"))
-    each = each.explode("_from", empty_as_null=False).with_columns(pl.col("_from").alias("_until"))
+    unbroken = (pl.col("_end") - pl.col("_begin")).dt.total_days() + 1 == pl.col("_dates").list.len()
+    each = spans.filter(~unbroken).select("product_id", "category", pl.col("_dates").alias("_begin"))
+    each = each.explode("_begin", empty_as_null=False).with_columns(pl.col("_begin").alias("_end"))
     return pl.concat([spans.filter(unbroken).drop("_dates"), each])
