@@ -48,42 +48,43 @@ def judged_windows(windows: pl.LazyFrame, metrics: Mapping[str, MetricRules], fi
     `windows` holds the `HISTORY_DAYS` days to each date. A metric that is not in `metrics` is judged by `DEFAULT`.
     """
     asked = pl.col("date").is_between(first, last)
-    lookback = pl.when(method="seasonal").then(pl.lit(SPREAD)).when(method="recent").then(pl.lit(RECENT))
+    lookback = (
+        pl.when(method="seasonal").then(pl.lit(SPREAD)).when(method="recent").then(pl.lit(RECENT)).alias("lookback")
+    )
     spread = pl.map_batches(["window_start", "residual", "lookback"], _rolling_mad, return_dtype=pl.Float64)
     sigma = MAD_TO_SIGMA * pl.col("spread").fill_null(0)
+    score = pl.col("residual") / pl.max_horizontal(sigma, _setting("floor", metrics))
+    seasonal = _with_seasonal(windows.sort(*SERIES, "window_start"))
+    history = seasonal.with_columns(_is_flat(metrics).alias("is_flat"), _was_silent(metrics).alias("was_silent"))
+    # All that the spreads of the dates need; only seasons reach further back.
+    residuals = _with_residual(history.filter(pl.col("date") >= first - SPREAD - RECENT))
     return (
-        _with_residual(windows)
-        .with_columns(pl.when(asked).then(lookback).alias("lookback"))
-        .with_columns(
-            spread.over(*SERIES, order_by="window_start").alias("spread"),
-            _is_flat(metrics).alias("is_flat"),
-            _was_silent(metrics).alias("was_silent"),
-        )
+        residuals.with_columns(pl.when(asked).then(lookback))
+        .with_columns(spread.over(*SERIES, order_by="window_start").alias("spread"))
         .filter(asked)
-        .with_columns(
-            (pl.col("residual") / pl.max_horizontal(sigma, _setting("floor", metrics))).alias("anomaly_score")
-        )
+        .with_columns(score.alias("anomaly_score"))
         .with_columns(_rule(metrics).alias("rule"))
         .with_columns(pl.col("rule").is_not_null().alias("is_anomaly"))
     )
 
 
+def _with_seasonal(windows: pl.LazyFrame) -> pl.LazyFrame:
+    start = pl.col("window_start")
+    time_of_day = start - start.dt.truncate("1d")
+    median = pl.col("median_value").rolling_median_by("window_start", SEASON, closed="left", min_samples=LEAST_SEASONS)
+    return windows.with_columns(median.over(*SERIES, time_of_day, order_by="window_start").alias("seasonal"))
+
+
 def _with_residual(windows: pl.LazyFrame) -> pl.LazyFrame:
-    """Windows sorted by series and time, with `expected_value`, the `method` that gave it, and `residual`.
+    """Add `expected_value`, the `method` that gave it, and `residual`.
 
     Values so large that their difference is not finite have no residual.
     """
-    start, value = pl.col("window_start"), pl.col("median_value")
-    time_of_day = start - start.dt.truncate("1d")
-    seasonal = value.rolling_median_by("window_start", SEASON, closed="left", min_samples=LEAST_SEASONS)
+    value = pl.col("median_value")
     recent = value.rolling_median_by("window_start", RECENT, closed="left", min_samples=LEAST_RECENT)
     residual = value - pl.col("expected_value")
     return (
-        windows.sort(*SERIES, "window_start")
-        .with_columns(
-            seasonal.over(*SERIES, time_of_day, order_by="window_start").alias("seasonal"),
-            recent.over(*SERIES, order_by="window_start").alias("recent"),
-        )
+        windows.with_columns(recent.over(*SERIES, order_by="window_start").alias("recent"))
         .with_columns(
             pl.coalesce("seasonal", "recent").alias("expected_value"),
             pl.when(pl.col("seasonal").is_not_null())
@@ -160,6 +161,11 @@ def _setting(name: str, metrics: Mapping[str, MetricRules], dtype: type[pl.DataT
     return pl.col("metric_type").replace_strict(own, default=default, return_dtype=dtype)
 
 
+def _values(name: str, metrics: Mapping[str, MetricRules]) -> set[Any]:
+    """All that the configuration says under `name`."""
+    return {getattr(rules, name) for rules in (*metrics.values(), DEFAULT)}
+
+
 def _rule(metrics: Mapping[str, MetricRules]) -> pl.Expr:
     """The gravest rule that a window breaks, null where none."""
     broken: dict[str, Any] = {
@@ -176,7 +182,7 @@ def _is_flat(metrics: Mapping[str, MetricRules]) -> pl.Expr:
     """Whether all readings of the last `flatline_windows` windows are one value."""
     wanted = _setting("flatline_windows", metrics, pl.Int64)
     flat = pl.lit(value=False)
-    for count in sorted({rules.flatline_windows for rules in (*metrics.values(), DEFAULT) if rules.flatline_windows}):
+    for count in sorted(filter(None, _values("flatline_windows", metrics))):
         lowest = pl.col("min_value").rolling_min(count).over(*SERIES, order_by="window_start")
         highest = pl.col("max_value").rolling_max(count).over(*SERIES, order_by="window_start")
         flat = pl.when(wanted == count).then((lowest == highest) & _is_known(count - 1)).otherwise(flat)
@@ -185,6 +191,8 @@ def _is_flat(metrics: Mapping[str, MetricRules]) -> pl.Expr:
 
 def _was_silent(metrics: Mapping[str, MetricRules]) -> pl.Expr:
     """Whether `silence_minutes` or more without a reading lie between the window before and this one."""
+    if _values("silence_minutes", metrics) == {None}:
+        return pl.lit(value=False)
     before = pl.col("window_start").shift(1).over(*SERIES, order_by="window_start")
     silence = pl.duration(minutes=_setting("silence_minutes", metrics, pl.Int64))
     return (pl.col("window_start") - before - WINDOW >= silence) & _is_known(1)
