@@ -94,6 +94,10 @@ def test_an_alert_is_as_grave_as_its_score_or_its_limit(score: float | None, rul
     assert row["severity"] == severity
 
 
+def test_where_nothing_is_odd_there_is_no_alert() -> None:
+    assert alerts([]) == alerts([anomaly(is_anomaly=False, rule=None)], [assigned("C1", -60)]) == []
+
+
 def test_windows_at_most_fifteen_minutes_apart_are_one_alert() -> None:
     first, second, third, fourth = ids(anomaly(0), anomaly(15), anomaly(30), anomaly(50))
     assert first == second == third != fourth

@@ -207,6 +207,12 @@ def test_by_default_nothing_but_the_score_makes_an_anomaly() -> None:
     assert (DEFAULT.flatline_windows, DEFAULT.silence_minutes) == (None, None)
 
 
+def test_without_windows_there_is_nothing_to_judge() -> None:
+    rules = {"t": MetricRules(flatline_windows=3, silence_minutes=60)}
+    assert judged(windows([]), FIRST.date(), FIRST.date(), rules).is_empty()
+    assert judged(windows(every(5)), (FIRST + 3 * DAY).date(), (FIRST + 4 * DAY).date(), rules).is_empty()
+
+
 def test_values_as_large_as_floats_go_break_nothing() -> None:
     wild = [Window(at, value) for (at, _), value in zip(every(60), [1.7e308, -1.7e308, 20.0] * 20, strict=True)]
     found = judged(windows(wild), FIRST.date(), FIRST.date())
