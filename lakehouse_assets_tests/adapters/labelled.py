@@ -86,13 +86,16 @@ def z_scored(windows: pl.DataFrame, hours: int) -> pl.DataFrame:
     return windows.with_columns(z.over("device_id", order_by="window_start").alias("z"))
 
 
+def best_threshold(windows: pl.DataFrame, score: str, labelled: Sequence[Labelled]) -> tuple[float, Score]:
+    """The threshold of a column of scores that has the highest F1, chosen with the labels at hand, and that score."""
+    tried = [
+        (threshold, compared(chained(windows.filter(pl.col(score).abs() >= threshold)), labelled))
+        for threshold in THRESHOLDS
+    ]
+    return max(tried, key=lambda one: (one[1].f1, one[0]))
+
+
 def best_baseline(windows: pl.DataFrame, labelled: Sequence[Labelled]) -> tuple[int, float, Score]:
     """Hours, threshold and score of the z-score that has the highest F1, chosen with the labels at hand."""
-    tried = []
-    for hours in HOURS:
-        scored = z_scored(windows, hours)
-        for threshold in THRESHOLDS:
-            score = compared(chained(scored.filter(pl.col("z").abs() >= threshold)), labelled)
-            tried.append((score.f1, hours, threshold, score))
-    _, hours, threshold, score = max(tried, key=lambda one: one[:3])
-    return hours, threshold, score
+    tried = [(hours, *best_threshold(z_scored(windows, hours), "z", labelled)) for hours in HOURS]
+    return max(tried, key=lambda one: (one[2].f1, one[0]))
