@@ -165,7 +165,7 @@ class _Business:
                 "session_id": self.random.choice((f"S{on:%d}{number // 4}", f"S{number // 4}", None)),
                 "event_type": self.random.choice(EVENT_TYPES),
                 "event_time": self._moment(on),
-                "properties": {"page": f"/{number}"},
+                "properties": {"page": f"/ä {number}", "cart": [number, 1.50, None], "new": number % 2 == 0},
             }
             for number in range(size)
         ]

@@ -164,8 +164,17 @@ class Written(str):
 
 
 def as_text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
+    return value if value is None or isinstance(value, str) else as_json(value)
+
+
+def as_json(value: Any) -> str:
+    """JSON without blanks, its numbers as they are written."""
+    if isinstance(value, Written):
+        return str(value)
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{as_json(name)}:{as_json(inner)}" for name, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(as_json, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 

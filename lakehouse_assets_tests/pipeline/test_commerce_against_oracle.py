@@ -10,14 +10,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from lakehouse_assets.house import tables
-from lakehouse_assets.lake.lakehouse import Lakehouse
-from lakehouse_assets.lake.landing import Landing
-from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.storage import Lake
 from lakehouse_assets_tests.landing_zones.commerce import generate_commerce
 from lakehouse_assets_tests.oracle.commerce import CommerceOracle
 from lakehouse_assets_tests.pipeline.against_oracle import Comparison
+from lakehouse_assets_tests.pipeline.commerce_house import SALES, commerce_house
 from lakehouse_assets_tests.pipeline.crm_landings import build_all
 
 START = date(2025, 12, 25)
@@ -26,7 +22,6 @@ LAST = FIRST + timedelta(days=LANDED)
 DAYS = [START + timedelta(days=n) for n in range((LAST - START).days + 1)]
 TENANTS = ("acme", "globex")
 LINES = 90
-GOLD = [TableName("commerce", "gold", "daily_revenue"), TableName("commerce", "gold", "customer360")]
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +29,6 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("landing")
     generate_commerce(root, TENANTS, FIRST, LANDED, lines=LINES)
     return root
-
-
-def house(landing: Path, lake: Path, chunk_bytes: int = 2**28) -> Lakehouse:
-    return Lakehouse(
-        landing=Landing(str(landing)), lake=Lake(str(lake)), tables=tables(), start=START, chunk_bytes=chunk_bytes
-    )
 
 
 def compared(landing: Path, lake: Path) -> Comparison:
@@ -56,7 +45,7 @@ def compared(landing: Path, lake: Path) -> Comparison:
 
 
 def test_commerce_holds_what_the_contract_says(landing: Path, tmp_path: Path) -> None:
-    build_all(house(landing, tmp_path / "lake"), START, LAST, TENANTS, GOLD)
+    build_all(commerce_house(landing, tmp_path / "lake", START), START, LAST, TENANTS, SALES)
     # Each record is compared in bronze and again in silver or quarantine; states and gold come on top.
     compared(landing, tmp_path / "lake").assert_equal(at_least=3 * LINES * LANDED * len(TENANTS))
 
@@ -69,5 +58,5 @@ def test_landings_in_any_order_end_in_the_same_answers(landing: Path, tmp_path: 
         for folder in folders:
             if int(folder.name[-2:]) % 2 == remainder:
                 shutil.copytree(folder, arrived / folder.relative_to(landing))
-        build_all(house(arrived, lake, chunk_bytes=2**16), START, LAST, TENANTS, GOLD)
+        build_all(commerce_house(arrived, lake, START, chunk_bytes=2**16), START, LAST, TENANTS, SALES)
         compared(arrived, lake).assert_equal(at_least=LINES * LANDED)

@@ -19,18 +19,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.lake.lakehouse import Lakehouse
-from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.sql import query
 from lakehouse_assets_tests.faults.rounds import THOROUGH, rounds
-from lakehouse_assets_tests.pipeline.crm_landings import build_all, house_at
+from lakehouse_assets_tests.pipeline.commerce_house import CUSTOMER360, FACTS, REVENUE, commerce_house
+from lakehouse_assets_tests.pipeline.crm_landings import build_all
 
 FIRST, DAYS = date(2026, 1, 30), 4
 LAST = FIRST + timedelta(days=DAYS - 1)
 CENT, LIMIT = Decimal("0.01"), Decimal(10**8)
-FACTS, REVENUE, CUSTOMERS = (
-    TableName("commerce", layer, table)
-    for layer, table in (("silver", "transaction_facts"), ("gold", "daily_revenue"), ("gold", "customer360"))
-)
 COLUMNS = ("transaction_id", "customer_id", "product_id", "quantity", "amount", "transaction_date", "invoice_id")
 
 
@@ -110,10 +106,10 @@ def asked(house: Lakehouse, statement: str) -> list[tuple[object, ...]]:
 @settings(max_examples=rounds(4, 80), derandomize=not THOROUGH, deadline=None, suppress_health_check=list(HealthCheck))
 def test_every_cent_that_landed_is_in_gold(lines: list[Line]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        house = house_at(Path(folder) / "landing", Path(folder) / "lake")
+        house = commerce_house(Path(folder) / "landing", Path(folder) / "lake", FIRST)
         land_all(Path(folder) / "landing", lines)
         # A day with many amounts beyond ten digits would be refused; few of them are rejected one by one.
-        build_all(house, FIRST, LAST, ["acme"], [REVENUE, CUSTOMERS])
+        build_all(house, FIRST, LAST, ["acme"], [REVENUE, CUSTOMER360])
         kept = standing(lines)
         days = [FIRST + timedelta(days=offset) for offset in range(DAYS)]
         paid = {day: total(line.paid for line in kept if line.day == day) for day in days}
@@ -126,7 +122,7 @@ def test_every_cent_that_landed_is_in_gold(lines: list[Line]) -> None:
             assert total(facts.filter(date=day)["amount"]) == paid[day]
             assert total(of_day["net_revenue"]) == total(of_day["revenue"]) - total(of_day["refunds"]) == paid[day]
             assert total(of_day["refunds"]) == refunded[day]
-        spent = f"SELECT customer_id, revenue FROM {CUSTOMERS} WHERE date = DATE '{LAST}' ORDER BY customer_id"
+        spent = f"SELECT customer_id, revenue FROM {CUSTOMER360} WHERE date = DATE '{LAST}' ORDER BY customer_id"
         of_customers = [(one, total(line.paid for line in kept if line.customer == one)) for one in ("C1", "C2")]
         assert asked(house, spent) == of_customers
         everything = total(paid.values())
