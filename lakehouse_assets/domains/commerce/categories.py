@@ -10,7 +10,7 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from lakehouse_assets.domains.commerce.states import lasting
+from lakehouse_assets.domains.commerce.states import lasting, running
 
 BY_CATEGORY = ("customer_id", "category")
 
@@ -68,13 +68,13 @@ def _states(counting: pl.LazyFrame, products: pl.LazyFrame, first: date, last: d
     changes = pl.concat([added, removed]).group_by(*BY_CATEGORY, "_from").agg(pl.col("lines", "net").sum())
     # Every category of a customer on every date on which one of them changes.
     moments = changes.select("customer_id", "_from").unique()
-    return (
+    each = (
         moments.join(changes.select(BY_CATEGORY).unique(), on="customer_id", how="inner")
         .join(changes, on=[*BY_CATEGORY, "_from"], how="left")
         .with_columns(pl.col("lines", "net").fill_null(0))
         .sort(*BY_CATEGORY, "_from")
-        .with_columns(pl.col("lines", "net").cum_sum().over(BY_CATEGORY))
     )
+    return running(each, ["lines", "net"], BY_CATEGORY)
 
 
 def _categories(products: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:

@@ -17,7 +17,7 @@ import polars as pl
 
 from lakehouse_assets.domains.commerce.categories import favourite_categories
 from lakehouse_assets.domains.commerce.revenue import MONEY, refunded
-from lakehouse_assets.domains.commerce.states import lasting, on_each_date
+from lakehouse_assets.domains.commerce.states import lasting, on_each_date, running
 
 TRAILING_DAYS = 365
 RECENT_DAYS = 30
@@ -124,13 +124,9 @@ def _states(given: Inputs, first: date, last: date) -> pl.LazyFrame:
     summed = changes.agg(pl.col(sums).sum(), pl.col("last_order_at").max())
     if first == last:
         return summed.with_columns(pl.lit(last).alias("_until"))
-    return lasting(
-        summed.sort("customer_id", "_from").with_columns(
-            pl.col(sums).cum_sum().over("customer_id"),
-            pl.col("last_order_at").cum_max().forward_fill().over("customer_id"),
-        ),
-        last,
-    )
+    states = running(summed.sort("customer_id", "_from"), sums, ["customer_id"])
+    # Later changes have later orders. What is filled in from another customer is not shown: there are no orders yet.
+    return lasting(states.with_columns(pl.col("last_order_at").forward_fill()), last)
 
 
 def _between(rows: pl.LazyFrame, first: date, last: date, days: int) -> pl.LazyFrame:
