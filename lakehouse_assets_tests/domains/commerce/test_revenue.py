@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from lakehouse_assets.domains.commerce.gold import gold_daily_revenue, net_revenue_equals_facts
 from lakehouse_assets.house import tables
-from lakehouse_assets.lake.judge import judge
+from lakehouse_assets.lake.judge import judge, quarantined
 from lakehouse_assets.lake.names import TableName
 
 D = date(2026, 3, 31)
@@ -105,6 +106,18 @@ def test_the_contract_is_kept() -> None:
     schema = frame.collect_schema()
     assert {column: schema[column] for column in table.schema} == dict(table.schema)
     assert judge(frame, table.judged_rules).rejected.collect().is_empty()
+
+
+def test_a_row_that_is_rejected_keeps_its_cents_in_the_quarantine() -> None:
+    table = tables()[TableName("commerce", "gold", "daily_revenue")]
+    row = {"product_id": "P1", "region": "WEST", "transactions": 1, "quantity": 1, "refunds": Decimal("-0.10")}
+    row |= {"revenue": Decimal("9999999999999999.99"), "net_revenue": Decimal("0.30"), "date": D, "tenant_id": "acme"}
+    frame = pl.LazyFrame([row], {"tenant_id": pl.String, "date": pl.Date, **table.schema})
+    rejected = judge(frame, table.judged_rules).rejected
+    [kept] = quarantined(rejected, table.judged_rules, None, {}).collect().to_dicts()
+    assert kept["rules"] == ["is_negative"]
+    raw = json.loads(kept["raw"])
+    assert (raw["refunds"], raw["revenue"], raw["net_revenue"]) == ("-0.10", "9999999999999999.99", "0.30")
 
 
 @pytest.mark.parametrize(
