@@ -10,12 +10,15 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 import pytest
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from lakehouse_assets.house import open_house
+from lakehouse_assets.lake.keys import asset_key
 from lakehouse_assets_tests.adapters.online_retail import AdapterError, LandingZone, day_files, read_day
 from lakehouse_assets_tests.adapters.online_retail_report import (
     CUSTOMERS,
     FACTS,
+    REVENUE,
     compared,
     customers_agree,
     land_day_by_day,
@@ -89,6 +92,9 @@ def test_the_lake_agrees_with_plain_sums_day_by_day(
     monkeypatch.setenv("LAKEHOUSE_START_DATE", "2010-12-01")
     with dg.DagsterInstance.ephemeral() as instance:
         told = land_day_by_day(shop, tmp_path / "landing", instance)
+        check = dg.AssetCheckKey(asset_key(REVENUE), "net_revenue_equals_facts")
+        history = instance.event_log_storage.get_asset_check_execution_history(check, limit=9)
+    assert [one.status for one in history] == [AssetCheckExecutionRecordStatus.SUCCEEDED] * len(DAYS)
     house = open_house()
     days = compared(told, house)
     assert all(day.agrees for day in days)
