@@ -181,6 +181,8 @@ def _check_cleaned(table: Table, parameters: Collection[str]) -> None:
         )
     if not isinstance(table.inputs[bronze.parameter].window, SameDate):
         raise ContractError(f"{name} has a window of {bronze}: the lake finds the dates that it needs; leave it out")
+    if table.sparse:
+        raise ContractError(f"{name} is cleaned from a source, which is sparse by itself: leave it out")
     if table.carries_forward:
         raise ContractError(f"{name} carries nothing forward by itself, a source's states are: leave it out")
     if set(table.key) != set(source.key):

@@ -87,7 +87,8 @@ class Fingerprints:
         if table.kind == "bronze":
             return self._of_bronze(table.name, day)
         if table.source is None:
-            return digest(*(self._of_window(name, window, day) for name, window in table.reads.items()))
+            read = [self._of_window(name, window, day) for name, window in table.reads.items()]
+            return EMPTY if table.sparse and not any(map(any, read)) else digest(*read)
         bronze = next(iter(table.inputs.values())).table
         landed = self._of_events(bronze, day, code) if table.kind == "event" else self._of_states(bronze, day)
         if landed == EMPTY or len(table.reads) == 1:

@@ -91,7 +91,7 @@ def plan_of_landings(house: Lakehouse, tenants: Collection[str], *, only_registe
     """
     plan, of_tenants = _open_plan(house, tenants, only_registered=only_registered)
     for tenant in of_tenants:
-        tenant.add(tenant.due())
+        tenant.add(tenant.due(), with_gaps=True)
     return plan
 
 
@@ -168,15 +168,22 @@ class _TenantPlan:
                 due[name] |= {day or file.date for file in self.landed[bronze] for day in file.business_dates}
         return due
 
-    def add(self, wanted: Mapping[TableName, Collection[date]], *, rebuild: bool = False) -> None:
-        """Add to the plan what is stale of these dates, and what it reads."""
+    def add(
+        self, wanted: Mapping[TableName, Collection[date]], *, rebuild: bool = False, with_gaps: bool = False
+    ) -> None:
+        """Add to the plan what is stale of these dates, and what it reads.
+
+        `with_gaps` adds the dates between those of events, which are many and far apart where history lands in bulk.
+        """
         exists = {name: [day for day in dates if day <= self.house.newest] for name, dates in wanted.items()}
         wanted = {name: dates for name, dates in exists.items() if dates}
         if not wanted:
             return
         self._expect(day for dates in wanted.values() for day in dates)
         for name, dates in wanted.items():
-            stale = dates if rebuild else (day for day in dates if self._is_stale(name, day))
+            stale = dates if rebuild else [day for day in dates if self._is_stale(name, day)]
+            if with_gaps and self.house.table(name).kind == "event":
+                stale = list(self._with_gaps(name, sorted(stale)))
             self.plan.build[name].update(Partition(self.tenant, day) for day in stale)
         self._require_unread(wanted)
         for name in reversed(list(self.house.tables)):

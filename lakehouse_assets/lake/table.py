@@ -89,6 +89,7 @@ class Table:
     alerts: tuple[type_of_function, ...] = ()
     duplicates: Duplicates | None = None
     carries_forward: bool = False
+    sparse: bool = False
     max_reject_share: float = MAX_REJECT_SHARE
     code_version: str = ""
 
@@ -231,6 +232,7 @@ def table(
     alerts: Sequence[type_of_function] = (),
     duplicates: Duplicates | None = None,
     carries_forward: bool = False,
+    sparse: bool = False,
     max_reject_share: float = MAX_REJECT_SHARE,
 ) -> Callable[[type_of_function], type_of_function]:
     """Declare a table: the function's name is the table's, its parameters are its upstream tables.
@@ -240,7 +242,8 @@ def table(
     the columns of `lookups`. Without, the function computes the dates of its `window` from its inputs, each date as it
     would alone; as `earlier` it may ask for the table's rows on the newest earlier date that this code built, to take
     over what is the same. `carries_forward` says that a date whose inputs are the same as an earlier date's has the
-    same rows, so that they are copied. `alerts` are functions of the table and its inputs that give the dates on which
+    same rows, so that they are copied; `sparse`, that it makes nothing of nothing, so that no reader waits for dates on
+    which there is nothing to read. `alerts` are functions of the table and its inputs that give the dates on which
     a rule on the table as a whole is broken, with figures.
     """
 
@@ -273,6 +276,7 @@ def table(
             alerts=tuple(alerts),
             duplicates=duplicates,
             carries_forward=carries_forward,
+            sparse=sparse,
             max_reject_share=max_reject_share,
         )
         check_table(declared, parameters)

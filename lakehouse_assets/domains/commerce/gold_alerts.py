@@ -36,7 +36,7 @@ class AnomalyAlerts(Contract):
     customer_id: str = column("Customer that had the device at window_start; null where no one did", nullable=True)
 
 
-@table(AnomalyAlerts, windows={"silver_telemetry_windows": trailing(days=CHAIN_DAYS)})
+@table(AnomalyAlerts, windows={"silver_telemetry_windows": trailing(days=CHAIN_DAYS)}, sparse=True)
 def gold_anomaly_alerts(
     silver_telemetry_windows: pl.LazyFrame, silver_device_assignments: pl.LazyFrame, window: Window
 ) -> pl.LazyFrame:

@@ -76,7 +76,7 @@ class TelemetryMedians(Contract):
     region: str = column("Region of the latest of them", nullable=True)
 
 
-@table(TelemetryMedians)
+@table(TelemetryMedians, sparse=True)
 def silver_telemetry_medians(silver_device_telemetry: pl.LazyFrame) -> pl.LazyFrame:
     """A median shrugs off a single wild reading; the extremes keep it for the hard limits."""
     return windows_of(silver_device_telemetry)
@@ -106,7 +106,7 @@ class TelemetryWindows(Contract):
     region: str = column("Region of the latest reading", nullable=True)
 
 
-@table(TelemetryWindows, windows={"silver_telemetry_medians": trailing(days=HISTORY_DAYS)})
+@table(TelemetryWindows, windows={"silver_telemetry_medians": trailing(days=HISTORY_DAYS)}, sparse=True)
 def silver_telemetry_windows(silver_telemetry_medians: pl.LazyFrame, window: Window) -> pl.LazyFrame:
     """A device is measured against its own past, at the same time of day where there are days enough."""
     return judged_windows(silver_telemetry_medians, METRICS, window.first, window.last)

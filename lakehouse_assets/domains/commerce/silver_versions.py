@@ -44,7 +44,7 @@ class TransactionVersions(Contract):
     amount: Annotated[pl.Decimal, 10, 2] = column("Value of the line; negative for a refund", unit="USD")
 
 
-@table(TransactionVersions)
+@table(TransactionVersions, sparse=True)
 def silver_transaction_versions(bronze_transactions: pl.LazyFrame) -> pl.LazyFrame:
     """What was wrong and is corrected today was what anyone could know yesterday."""
     return valid_versions(silver_transaction_facts, TransactionFacts, TRANSACTIONS, bronze_transactions)
@@ -59,7 +59,7 @@ class EventVersions(Contract):
     session_id: str = column("Session of the app", nullable=True)
 
 
-@table(EventVersions)
+@table(EventVersions, sparse=True)
 def silver_event_versions(bronze_customer_events: pl.LazyFrame) -> pl.LazyFrame:
     """An event that lands late was not known before."""
     return valid_versions(silver_customer_events, CustomerEvents, CUSTOMER_EVENTS, bronze_customer_events)
@@ -69,7 +69,7 @@ class TelemetryLanded(TelemetryMedians):
     """One row per device, metric and 5-minute window with readings that landed on the date, an ingest date."""
 
 
-@table(TelemetryLanded)
+@table(TelemetryLanded, sparse=True)
 def silver_telemetry_landed(bronze_device_telemetry: pl.LazyFrame) -> pl.LazyFrame:
     """A window that lands on two days has a row on each, from that day's readings alone."""
     return windows_of(
@@ -91,7 +91,7 @@ class AnomaliesAsKnown(Contract):
     rule: str = column("The gravest rule that the window breaks", isin=RULES)
 
 
-@table(AnomaliesAsKnown, windows={"silver_telemetry_landed": trailing(days=AS_KNOWN_DAYS)})
+@table(AnomaliesAsKnown, windows={"silver_telemetry_landed": trailing(days=AS_KNOWN_DAYS)}, sparse=True)
 def silver_anomalies_as_known(silver_telemetry_landed: pl.LazyFrame, window: Window) -> pl.LazyFrame:
     """Whoever was on watch saw this, whatever is known better since."""
     return anomalies_as_known(silver_telemetry_landed, METRICS, window.first, window.last)
