@@ -22,6 +22,9 @@ from lakehouse_assets.lake.names import TableName, check_tenant
 from lakehouse_assets.lake.partitions import Partition, days, runs_of_dates, type_of_window
 from lakehouse_assets.lake.table import Table
 
+# A run costs more than hundreds of dates without a row.
+MOST_STRETCHES = 5
+
 
 class Group(NamedTuple):
     """Tables that need the very same partitions, an input before its readers: one run builds them."""
@@ -173,7 +176,7 @@ class _TenantPlan:
     ) -> None:
         """Add to the plan what is stale of these dates, and what it reads.
 
-        `with_gaps` adds the dates between those of events, which are many and far apart where history lands in bulk.
+        `with_gaps` adds the dates between those of events where they are many and far apart: history landed in bulk.
         """
         exists = {name: [day for day in dates if day <= self.house.newest] for name, dates in wanted.items()}
         wanted = {name: dates for name, dates in exists.items() if dates}
@@ -182,7 +185,11 @@ class _TenantPlan:
         self._expect(day for dates in wanted.values() for day in dates)
         for name, dates in wanted.items():
             stale = dates if rebuild else [day for day in dates if self._is_stale(name, day)]
-            if with_gaps and self.house.table(name).kind == "event":
+            if (
+                with_gaps
+                and self.house.table(name).kind == "event"
+                and len(list(runs_of_dates(stale))) > MOST_STRETCHES
+            ):
                 stale = list(self._with_gaps(name, sorted(stale)))
             self.plan.build[name].update(Partition(self.tenant, day) for day in stale)
         self._require_unread(wanted)
