@@ -66,8 +66,9 @@ class Place:
         return spool
 
     def house(self) -> Lakehouse:
-        """The lakehouse here, opened anew."""
-        return open_house(Settings.from_environment(self.environment))
+        """The lakehouse of crm here, opened anew."""
+        house = open_house(Settings.from_environment(self.environment))
+        return replace(house, tables={name: table for name, table in house.tables.items() if name.domain == "crm"})
 
     def with_lake(self, name: str) -> Place:
         """Another lake beside this one, of the same landing zone."""
