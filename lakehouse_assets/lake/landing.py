@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from operator import attrgetter
@@ -20,6 +20,8 @@ from lakehouse_assets.lake.names import TENANT_PATTERN
 from lakehouse_assets.lake.source import Source
 
 FORMATS = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".json": "json", ".parquet": "parquet"}
+# Files of a source whose records are texts, each with the JSON of its other columns beside it.
+TEXT_FORMATS = {".txt": "text", ".md": "text", ".json": "json"}
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 UNFINISHED = (".tmp", ".part")
 
@@ -35,7 +37,7 @@ def ending_of(name: str) -> Ending | None:
     """The format and compression that a name declares, in any letter case; None for one that no reader knows."""
     *_, inner, last = ("", "", *PurePosixPath(name.lower()).suffixes)
     compression = COMPRESSIONS.get(last)
-    form = FORMATS.get(inner if compression else last)
+    form = (FORMATS | TEXT_FORMATS).get(inner if compression else last)
     return Ending(form, compression) if form else None
 
 
@@ -46,7 +48,11 @@ def is_unfinished(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LandingFile:
-    """One landed file. `date` is its ingest date, `path` is relative to the landing root, `modified_at` is UTC."""
+    """One landed file. `date` is its ingest date, `path` is relative to the landing root, `modified_at` is UTC.
+
+    A text and the file beside it are one, which has the text's name, the bytes of both and the newer time; `parts` are
+    the two, the text first.
+    """
 
     tenant_id: str
     domain: str
@@ -56,6 +62,12 @@ class LandingFile:
     path: str
     size_bytes: int
     modified_at: datetime
+    parts: tuple[LandingFile, ...] = ()
+
+    @property
+    def landed(self) -> tuple[LandingFile, ...]:
+        """The files as they lie in the landing zone."""
+        return self.parts or (self,)
 
 
 class RefusedPath(NamedTuple):
@@ -120,14 +132,14 @@ class Landing:
         """
         files: list[LandingFile] = []
         tenants, refused = self.tenants() if tenants is None else (tenants, [])
-        wanted = sorted({(source.domain, source.name) for source in sources})
+        wanted = {(source.domain, source.name): source for source in sources}
         window = (first or date.min, last or date.max)
         for tenant in sorted(set(tenants)):
             if reason := _tenant_fault(tenant):
                 refused.append(RefusedPath(tenant, reason))
                 continue
-            for domain, source in wanted:
-                listing = self._list_source(tenant, domain, source, window)
+            for source in wanted.values():
+                listing = self._list_source(tenant, source, window)
                 files += listing.files
                 refused += listing.refused
         files.sort(key=attrgetter("tenant_id", "domain", "source", "date", "name"))
@@ -158,36 +170,38 @@ class Landing:
     def local(self, file: LandingFile) -> Iterator[Path]:
         """The file's bytes as a local path: the file itself in a folder, a temporary copy of a remote object.
 
-        Raises SourceChangedError where a remote object has vanished.
+        Its other parts lie beside it, by their names. Raises SourceChangedError where a remote object has vanished.
         """
-        with self._at.local(file.path, file.modified_at) as path:
+        with self._at.local({part.path: part.modified_at for part in file.landed}) as path:
             yield path
 
     @cached_property
     def _at(self) -> LandingRoot:
         return open_root(self.root, self.storage_options)
 
-    def _list_source(self, tenant: str, domain: str, source: str, window: tuple[date, date]) -> Listing:
+    def _list_source(self, tenant: str, source: Source, window: tuple[date, date]) -> Listing:
         listing = Listing([], [])
 
         def in_window(name: str) -> bool:
             day = _ingest_date(name)
             return day is not None and window[0] <= day <= window[1]
 
-        for folder, entries in self._at.branches(f"{tenant}/{domain}/{source}", in_window):
+        for folder, entries in self._at.branches(f"{tenant}/{source.domain}/{source.name}", in_window):
             if is_unfinished(folder.name):
                 continue
             day = _ingest_date(folder.name)
             if reason := _folder_fault(folder, day):
                 listing.refused.append(RefusedPath(folder.path, reason))
+            files: list[LandingFile] = []
             for entry in entries:
                 if is_unfinished(entry.name):
                     continue
-                if reason := _file_fault(entry):
+                if reason := _file_fault(entry, source):
                     listing.refused.append(RefusedPath(entry.path, reason))
                 elif day is not None:
-                    size, moment = entry.size_bytes, entry.modified_at
-                    listing.files.append(LandingFile(tenant, domain, source, day, entry.name, entry.path, size, moment))
+                    place = (tenant, source.domain, source.name, day, entry.name, entry.path)
+                    files.append(LandingFile(*place, entry.size_bytes, entry.modified_at))
+            listing.files.extend(paired(files) if source.content else files)
         return listing
 
 
@@ -213,11 +227,59 @@ def _folder_fault(entry: Entry, day: date | None) -> str | None:
     return None if day else f"folder {entry.name!r} is no ingest date: name it YYYY-MM-DD"
 
 
-def _file_fault(entry: Entry) -> str | None:
+def paired(files: Iterable[LandingFile]) -> list[LandingFile]:
+    """The files of a folder, each text as one with the JSON beside it: `note.txt` with `note.txt.json` or `note.json`.
+
+    A name that fits more closely goes first; a JSON file that fits two texts alike goes with neither. What stays alone
+    may have its other half still to come: it is read, set aside, and read again as soon as it is one of two.
+    """
+    ordered = sorted(files, key=attrgetter("name"))
+    texts = [file for file in ordered if _format(file) == "text"]
+    beside: dict[str, LandingFile] = {}
+    for file in ordered:
+        if _format(file) == "json":
+            beside.setdefault(_plain_name(file, endings=1), file)
+    pairs: dict[str, LandingFile] = {}
+    for endings in (None, 0, 1):
+        claims: dict[str, list[LandingFile]] = {}
+        for text in texts:
+            if text.path not in pairs:
+                claims.setdefault(_plain_name(text, endings=endings), []).append(text)
+        for name, claimants in claims.items():
+            if len(claimants) == 1 and name in beside:
+                pairs[claimants[0].path] = beside.pop(name)
+    taken = {file.path for file in pairs.values()}
+    return [
+        _joined(file, pairs[file.path]) if file.path in pairs else file for file in ordered if file.path not in taken
+    ]
+
+
+def _joined(text: LandingFile, beside: LandingFile) -> LandingFile:
+    size, moment = text.size_bytes + beside.size_bytes, max(text.modified_at, beside.modified_at)
+    return replace(text, size_bytes=size, modified_at=moment, parts=(text, beside))
+
+
+def _format(file: LandingFile) -> str | None:
+    ending = ending_of(file.name)
+    return ending and ending.format
+
+
+def _plain_name(file: LandingFile, *, endings: int | None) -> str:
+    """The name as it is, or without that of the compression and so many more of its endings."""
+    ending = ending_of(file.name)
+    if endings is None or ending is None:
+        return file.name
+    count = endings + (ending.compression is not None)
+    return file.name.rsplit(".", count)[0] if count else file.name
+
+
+def _file_fault(entry: Entry, source: Source) -> str | None:
     if entry.fault:
         return entry.fault
     if entry.is_folder:
         return "it is a folder inside a date folder, which is not read: move its files up"
-    if ending_of(entry.name) is None:
-        return f"no reader knows its ending: use one of {', '.join(FORMATS)}, each also with .gz or .zst"
+    ending, known = ending_of(entry.name), TEXT_FORMATS if source.content else FORMATS
+    if ending is None or ending.format not in known.values():
+        fault = f"{source.name} takes texts, and this is none" if source.content else "no reader knows its ending"
+        return f"{fault}: use one of {', '.join(known)}, each also with .gz or .zst"
     return None

@@ -58,8 +58,11 @@ class LandingRoot(Protocol):
     def branches(self, path: str, wanted: Callable[[str], bool]) -> Iterator[tuple[Entry, list[Entry]]]:
         """What lies directly in a folder, each with its own entries where it is a folder of a wanted name."""
 
-    def local(self, path: str, modified_at: datetime) -> AbstractContextManager[Path]:
-        """A local path that holds the bytes, its own time of modification that of the file, listed as `modified_at`."""
+    def local(self, files: Mapping[str, datetime]) -> AbstractContextManager[Path]:
+        """The local path of the first of these files of one folder; the others lie beside it, by their names.
+
+        Each has the time of modification of the file, which was listed as given.
+        """
 
 
 def open_root(root: str, options: Mapping[str, str]) -> LandingRoot:
@@ -98,8 +101,8 @@ class FolderRoot:
             yield entry, self.entries(entry.path) if entry.is_folder and wanted(entry.name) else []
 
     @contextmanager
-    def local(self, path: str, modified_at: datetime) -> Iterator[Path]:  # noqa: ARG002
-        yield self.folder / path
+    def local(self, files: Mapping[str, datetime]) -> Iterator[Path]:
+        yield self.folder / next(iter(files))
 
     def _entry(self, path: str, entry: os.DirEntry[str]) -> Entry | None:
         below = f"{path}/{entry.name}" if path else entry.name
@@ -176,28 +179,31 @@ class ObjectRoot:
             yield entry, list(children.values()) if wanted(entry.name) else []
 
     @contextmanager
-    def local(self, path: str, modified_at: datetime) -> Iterator[Path]:
+    def local(self, files: Mapping[str, datetime]) -> Iterator[Path]:
+        with spool_folder() as spool:
+            copies = [self._fetch(path, modified_at, spool / _last(path)) for path, modified_at in files.items()]
+            yield copies[0]
+
+    def _fetch(self, path: str, modified_at: datetime, copy: Path) -> Path:
         from obstore import get
         from obstore.exceptions import BaseError
 
-        with spool_folder() as spool:
-            copy = spool / _last(path)
-            try:
-                result = get(self.store, path)
-                with copy.open("wb") as target:
-                    for chunk in result.stream(min_chunk_size=FETCH_BYTES):
-                        target.write(chunk)
-            except FileNotFoundError as error:
-                raise SourceChangedError(f"{path} vanished from {self.url} after it was listed: run again") from error
-            except BaseError as error:
-                raise LandingError(f"{path} cannot be fetched from {self.url}: {_brief(error)}") from error
-            # The copy carries the object's time, so that one check of change fits folders and stores; some stores list
-            # fractions of a second that they do not send with the object.
-            moment = result.meta["last_modified"].astimezone(UTC)
-            moment = modified_at if moment == modified_at.replace(microsecond=0) else moment
-            nanoseconds = (moment - EPOCH) // MICROSECOND * 1000
-            os.utime(copy, ns=(nanoseconds, nanoseconds))
-            yield copy
+        try:
+            result = get(self.store, path)
+            with copy.open("wb") as target:
+                for chunk in result.stream(min_chunk_size=FETCH_BYTES):
+                    target.write(chunk)
+        except FileNotFoundError as error:
+            raise SourceChangedError(f"{path} vanished from {self.url} after it was listed: run again") from error
+        except BaseError as error:
+            raise LandingError(f"{path} cannot be fetched from {self.url}: {_brief(error)}") from error
+        # The copy carries the object's time, so that one check of change fits folders and stores; some stores list
+        # fractions of a second that they do not send with the object.
+        moment = result.meta["last_modified"].astimezone(UTC)
+        moment = modified_at if moment == modified_at.replace(microsecond=0) else moment
+        nanoseconds = (moment - EPOCH) // MICROSECOND * 1000
+        os.utime(copy, ns=(nanoseconds, nanoseconds))
+        return copy
 
 
 def open_store(url: str, options: Mapping[str, str]) -> ObjectStore:

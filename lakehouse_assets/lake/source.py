@@ -36,7 +36,9 @@ class Source:
     `kind` is `event` (facts that happened at `version`, a time) or `entity` (states of a thing, the
     newest `version` wins; None means that the landing order decides). `columns` maps each column in a clean
     file's order to its description. A file without one of `required` is refused whole; one that has the
-    `_op` column needs only the key. Raises ContractError where the parts contradict each other.
+    `_op` column needs only the key. `content` names the column that is the text of the landed file itself: such a
+    source takes text files, each with a JSON file of its other columns beside it.
+    Raises ContractError where the parts contradict each other.
     """
 
     domain: str
@@ -47,16 +49,19 @@ class Source:
     columns: dict[str, str]
     required: tuple[str, ...]
     description: str
+    content: str | None = None
 
     def __post_init__(self) -> None:
         place = f"source {self.domain}/{self.name}"
-        named = {*self.key, *self.required, *([self.version] if self.version else [])}
+        named = {*self.key, *self.required, *(name for name in (self.version, self.content) if name)}
         if unknown := sorted(named - set(self.columns)):
             raise ContractError(f"{place} names columns it does not have: {unknown}")
         if self.kind == "event" and self.version is None:
             raise ContractError(f"event {place} names no event time: give it as version")
         if not self.key:
             raise ContractError(f"{place} has no key: name the columns that tell its rows apart")
+        if self.content in {*self.key, *self.required}:
+            raise ContractError(f"{place}: '{self.content}' is the content of files, and neither key nor required")
         lower = [name.lower() for name in self.columns]
         for name in self.columns:
             if not COLUMN_PATTERN.fullmatch(name):
@@ -69,7 +74,9 @@ class Source:
     @property
     def meaning(self) -> tuple[object, ...]:
         """What decides the rows, descriptions left out."""
-        return (self.domain, self.name, self.kind, self.key, self.version, tuple(self.columns), self.required)
+        told = (self.domain, self.name, self.kind, self.key, self.version, tuple(self.columns), self.required)
+        # What is not used leaves the code versions as they were.
+        return (*told, self.content) if self.content else told
 
     @property
     def text_columns(self) -> tuple[str, ...]:

@@ -229,7 +229,7 @@ def test_a_store_may_list_fractions_of_a_second_that_it_does_not_send_with_the_o
     store = ObjectRoot(f"file://{tmp_path}")
     for listed_at, expected in {"00.123456": "00.123456", "00": "00", "59.9": "00"}.items():
         moment = datetime.fromisoformat(f"2026-01-01T00:00:{listed_at}+00:00")
-        with store.local("a.csv", moment) as path:
+        with store.local({"a.csv": moment}) as path:
             found = moment_of(path.stat())
         assert found == datetime.fromisoformat(f"2026-01-01T00:00:{expected}+00:00")
 
@@ -248,10 +248,11 @@ def test_storage_options_are_those_of_the_other_libraries() -> None:
 
 
 def test_endings_are_known_in_any_letter_case() -> None:
-    assert [ending_of(name) for name in ("a.CSV", "a.b.JSONL.GZ", "a.parquet.zst", "a.json")] == [
+    assert [ending_of(name) for name in ("a.CSV", "a.b.JSONL.GZ", "a.parquet.zst", "a.json", "a.md.gz")] == [
         ("csv", None),
         ("ndjson", "gzip"),
         ("parquet", "zstd"),
         ("json", None),
+        ("text", "gzip"),
     ]
-    assert [ending_of(name) for name in ("a.gz", "a.txt", "csv", "a.csv.gz.gz", "a.csv.bak", "")] == [None] * 6
+    assert [ending_of(name) for name in ("a.gz", "a.doc", "csv", "a.csv.gz.gz", "a.csv.bak", "")] == [None] * 6

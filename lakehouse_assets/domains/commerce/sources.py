@@ -127,6 +127,7 @@ DOCUMENTS = Source(
         "text": "The text of the file",
     },
     required=("document_id",),
+    content="text",
     description="texts about customers, each with a JSON file of its facts beside it",
 )
 

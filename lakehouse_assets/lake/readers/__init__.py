@@ -13,6 +13,7 @@ from lakehouse_assets.lake.errors import LandingError, SourceChangedError
 from lakehouse_assets.lake.landing import LandingFile, ending_of
 from lakehouse_assets.lake.readers.content import HEAD_CHARACTERS, FileContent, FileRefusedError, refusal
 from lakehouse_assets.lake.readers.csv import read_csv
+from lakehouse_assets.lake.readers.document import read_document, read_side_file
 from lakehouse_assets.lake.readers.json import read_json
 from lakehouse_assets.lake.readers.ndjson import read_ndjson
 from lakehouse_assets.lake.readers.parquet import read_parquet
@@ -30,6 +31,7 @@ READERS: dict[str, Callable[[Reading], FileContent]] = {
     "json": read_json,
     "parquet": read_parquet,
 }
+TEXT_READERS: dict[str, Callable[[Reading], FileContent]] = {"text": read_document, "json": read_side_file}
 
 
 def read(file: LandingFile, path: Path, source: Source, spool: Path) -> FileContent:
@@ -39,14 +41,16 @@ def read(file: LandingFile, path: Path, source: Source, spool: Path) -> FileCont
     the one that was listed: call `verify_unchanged` again once the rows have been collected.
     """
     ending = ending_of(file.name)
-    if ending is None:
+    reader = ending and (TEXT_READERS if source.content else READERS).get(ending.format)
+    if reader is None:
         raise LandingError(f"{file.path}: no reader knows its ending")
+    beside = path.with_name(file.parts[1].name) if file.parts else None
     verify_unchanged(file, path)
     try:
-        with HashedFile(path) as landed:
-            content = _read(Reading(file, source, spool, landed, path), READERS[ending.format])
+        with HashedFile(path, [beside] if beside else []) as landed:
+            content = _read(Reading(file, source, spool, landed, path, beside=beside), reader)
     except FileNotFoundError as error:
-        if path.exists():
+        if path.exists() and (beside is None or beside.exists()):
             raise
         raise SourceChangedError(f"{file.path} vanished while it was read: run again") from error
     verify_unchanged(file, path)

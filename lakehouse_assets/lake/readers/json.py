@@ -21,7 +21,7 @@ def read_json(reading: Reading) -> FileContent:
 
     Raises FileRefusedError where the document is broken, or larger than what is safe to hold in memory.
     """
-    document = _load(reading)
+    document = load(reading)
     items = document if isinstance(document, list) else [document]
     objects, faults = ObjectRows(reading), Faults()
     for row, item in enumerate(items):
@@ -36,7 +36,8 @@ def read_json(reading: Reading) -> FileContent:
     return FileContent(rows, faults.frame(reading.file, sha256), len(items), sha256, reading.encoding)
 
 
-def _load(reading: Reading) -> object:
+def load(reading: Reading) -> object:
+    """The JSON document of a file. Raises FileRefusedError as `read_json` does."""
     path = reading.file.path
     size = reading.path.stat().st_size
     if size > LARGEST_DOCUMENT:

@@ -83,7 +83,8 @@ class ObjectRows:
     rows: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.columns = {fold(column): column for column in self.reading.source.text_columns}
+        source = self.reading.source
+        self.columns = {fold(column): column for column in source.text_columns if column != source.content}
         self.texts = {column: [] for column in self.reading.source.text_columns}
 
     def column_of(self, key: str) -> str | None:

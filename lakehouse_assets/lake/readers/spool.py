@@ -11,7 +11,7 @@ import hashlib
 import sys
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,9 +42,13 @@ BYTE_ORDER_MARKS = (
 
 
 class HashedFile:
-    """A file read in blocks and hashed beside it, in a thread of its own as soon as there is more than one block."""
+    """A file read in blocks and hashed beside it, in a thread of its own as soon as there is more than one block.
 
-    def __init__(self, path: Path) -> None:
+    The hash goes on over the files `beside` it.
+    """
+
+    def __init__(self, path: Path, beside: Sequence[Path] = ()) -> None:
+        self._beside = list(beside)
         self._stream = path.open("rb")
         self._digest = hashlib.sha256()
         self._pool: ThreadPoolExecutor | None = None
@@ -74,6 +78,10 @@ class HashedFile:
         while self.read(COPY_BYTES):
             pass
         self._settle()
+        while self._beside:
+            with self._beside.pop(0).open("rb") as stream:
+                while block := stream.read(COPY_BYTES):
+                    self._digest.update(block)
         return self._digest.hexdigest()
 
     def _settle(self) -> None:
@@ -164,15 +172,16 @@ def verify_unchanged(file: LandingFile, path: Path) -> None:
 
     Call it again once `rows` has been collected: only then is it sure that hash and rows are of the same bytes.
     """
-    try:
-        status = path.stat()
-    except FileNotFoundError as error:
-        raise SourceChangedError(f"{file.path} vanished while it was read: run again") from error
-    if (status.st_size, moment_of(status)) != (file.size_bytes, file.modified_at):
-        raise SourceChangedError(
-            f"{file.path} changed while it was read ({file.size_bytes} bytes when listed, {status.st_size} now): "
-            "landed files are immutable, so land a correction under another name, then run again"
-        )
+    for part in file.landed:
+        try:
+            status = path.with_name(part.name).stat() if file.parts else path.stat()
+        except FileNotFoundError as error:
+            raise SourceChangedError(f"{part.path} vanished while it was read: run again") from error
+        if (status.st_size, moment_of(status)) != (part.size_bytes, part.modified_at):
+            raise SourceChangedError(
+                f"{part.path} changed while it was read ({part.size_bytes} bytes when listed, {status.st_size} now): "
+                "landed files are immutable, so land a correction under another name, then run again"
+            )
 
 
 class Utf8Check:
@@ -190,7 +199,10 @@ class Utf8Check:
 
 @dataclass
 class Reading:
-    """One file on its way through a reader. `path` holds its bytes, unpacked and perhaps transcoded."""
+    """One file on its way through a reader. `path` holds its bytes, unpacked and perhaps transcoded.
+
+    `beside` holds the bytes of its other part as they landed.
+    """
 
     file: LandingFile
     source: Source
@@ -199,6 +211,7 @@ class Reading:
     path: Path
     is_landed: bool = True
     encoding: str = "utf-8"
+    beside: Path | None = None
 
     def unpack(self) -> None:
         """Decompress, where the name says so."""
