@@ -184,7 +184,7 @@ def test_formats_and_encodings_are_what_the_readme_says(oracle: Oracle) -> None:
     assert (names["G001"], names["G015"]) == ("Østerbro Boligforening", "Café Müller & Söhne")
     assert names["G025"] == "Two-line Address Works"
     assert {row.extra["campaign"] for row in oracle.bronze("interactions", "globex", date(2026, 1, 6))} == {"winter"}
-    endings = {path.name.partition(".")[2] for path in LANDING.rglob("*") if path.is_file()}
+    endings = {path.name.partition(".")[2] for path in LANDING.glob("*/crm/**/*") if path.is_file()}
     assert endings == {"csv", "csv.gz", "csv.part", "json", "ndjson", "ndjson.gz", "parquet"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import polars as pl
 
@@ -13,11 +14,50 @@ from lakehouse_assets.cli.sql import tables_of
 from lakehouse_assets.house import open_house
 from lakehouse_assets.lake import quarantine, status
 from lakehouse_assets.lake.lakehouse import Lakehouse
-from lakehouse_assets.lake.sql import query
+from lakehouse_assets.lake.sql import query, rows_as_json
 
-TOP = (
+
+class Question(NamedTuple):
+    """What the demo asks about one tenant: its name in JSON, its title, the table it needs, and the statement."""
+
+    name: str
+    title: str
+    table: str
+    statement: str
+
+
+TOP = Question(
+    "top_customers",
+    "Top customers",
+    "crm.gold.top_customers",
     "select rank, customer_name, industry, total_revenue, lead_score, lead_quality from crm.gold.top_customers "
-    "where date = (select max(date) from crm.gold.top_customers) order by rank limit 5"
+    "where date = (select max(date) from crm.gold.top_customers) order by rank limit 5",
+)
+QUESTIONS = (
+    TOP,
+    Question(
+        "revenue_by_day",
+        "Revenue by day",
+        "commerce.gold.daily_revenue",
+        "select date, sum(transactions)::bigint as transactions, sum(revenue) as revenue, sum(refunds) as refunds, "
+        "sum(net_revenue) as net_revenue from commerce.gold.daily_revenue group by date order by date desc limit 7",
+    ),
+    Question(
+        "alerts_by_severity",
+        "Device alerts of a week by severity",
+        "commerce.gold.anomaly_alerts",
+        "select severity, count(distinct alert_id) as alerts, count(*) as windows, max(window_end) as last_seen "
+        "from commerce.gold.anomaly_alerts where date > (select max(date) - 7 from commerce.gold.anomaly_alerts) "
+        "group by severity order by severity",
+    ),
+    Question(
+        "best_customers",
+        "Customers by revenue of a year",
+        "commerce.gold.customer360",
+        "select customer_id, region, orders, revenue, refunds, days_since_last_order, anomalies_30d, rfm_segment "
+        "from commerce.gold.customer360 where date = (select max(date) from commerce.gold.customer360) "
+        "order by revenue desc, customer_id limit 5",
+    ),
 )
 
 
@@ -34,16 +74,26 @@ def demo(tenants: list[str] | None, *, as_json: bool) -> None:
     counted = quarantine.counts(house, quarantine.Wanted(tenants=tenants))
     rules = counted.group_by("table", "rule").agg(pl.col("rows").sum()).sort("table", "rule")
     tenant = min(tenants or found.tables["tenant_id"].unique().to_list())
-    top = query(TOP, root=house.lake.root, tables=tables_of(house), tenant=tenant, storage_options=house.lake.options)
+    answers = _answers(house, tenant, set(tables["table"]))
     if as_json:
-        summary = {"tables": rows(tables), "quarantine": rows(rules), "top_customers": {tenant: rows(top)}}
-        say_json({**summary, "backfill": outcome(result)})
+        told = {question.name: {tenant: rows_as_json(answer)} for question, answer in answers.items()}
+        say_json({"tables": rows(tables), "quarantine": rows(rules), **told, "backfill": outcome(result)})
     else:
-        _tell(house, tables, rules, tenant, top)
+        _tell(house, tables, rules, tenant, answers)
     if not result.is_complete:
         if not as_json:
             tell(result)
         raise SystemExit(1)
+
+
+def _answers(house: Lakehouse, tenant: str, built: Collection[str]) -> dict[Question, pl.DataFrame]:
+    """What the lake says of a tenant, as far as there is something to ask."""
+    names, lake = tables_of(house), house.lake
+    return {
+        question: query(question.statement, root=lake.root, tables=names, tenant=tenant, storage_options=lake.options)
+        for question in QUESTIONS
+        if question.table in built
+    }
 
 
 def _by_table(found: pl.DataFrame) -> pl.DataFrame:
@@ -59,10 +109,13 @@ def _by_table(found: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _tell(house: Lakehouse, tables: pl.DataFrame, rules: pl.DataFrame, tenant: str, top: pl.DataFrame) -> None:
+def _tell(
+    house: Lakehouse, tables: pl.DataFrame, rules: pl.DataFrame, tenant: str, answers: dict[Question, pl.DataFrame]
+) -> None:
     say(grid_of("What was built", tables))
     say(grid_of("What was set aside", rules) if rules.height else "No row was set aside.")
-    say(grid_of(f"Top customers of {tenant}", top))
+    for question, answer in answers.items():
+        say(grid_of(f"{question.title} of {tenant}", answer))
     say("", "Where to look next", *_next_steps(house, tenant))
 
 
@@ -70,7 +123,7 @@ def _next_steps(house: Lakehouse, tenant: str) -> Collection[str]:
     return (
         f"  the tables           {house.lake.root}",
         "  in the browser       make dev, then http://localhost:3000",
-        f'  the same in SQL      lakehouse sql --tenant {tenant} "{TOP}"',
+        f'  the same in SQL      lakehouse sql --tenant {tenant} "{TOP.statement}"',
         "  rows set aside       lakehouse quarantine show",
         "  tables by tenant     lakehouse status",
         "  after new files      lakehouse plan, lakehouse backfill",

@@ -56,13 +56,24 @@ def test_the_demo_shows_what_came_out(demo: Demo) -> None:
     (tenant,) = found["top_customers"]
     ranks = [row["rank"] for row in found["top_customers"][tenant]]
     assert ranks == sorted(ranks) != []
+    revenue = found["revenue_by_day"][tenant]
+    assert revenue[0] == {
+        "date": "2026-01-08",
+        "transactions": 2,
+        "revenue": "6985.00",
+        "refunds": "0.00",
+        "net_revenue": "6985.00",
+    }
+    assert [row["severity"] for row in found["alerts_by_severity"][tenant]] == ["critical", "major", "warning"]
+    assert [row["customer_id"] for row in found["best_customers"][tenant]][:2] == ["A-101", "A-108"]
 
 
 def test_a_second_demo_has_nothing_to_do_and_says_where_to_look(demo: Demo) -> None:
     again = demo.place.run("demo")
     assert again.status == 0
     assert "What was built" in again.text
-    assert "Top customers of acme" in again.text
+    for title in ("Top customers", "Revenue by day", "Device alerts of a week by severity", "Customers by revenue"):
+        assert title in again.text
     assert "lakehouse sql --tenant acme" in again.text
     assert demo.place.run("demo", "--json").json["backfill"]["built"] == {}
 
