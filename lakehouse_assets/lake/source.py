@@ -7,7 +7,7 @@ Belongs here: the shape of what lands. Not here: reading files (`landing`, `read
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import polars as pl
@@ -49,7 +49,8 @@ class Source:
     columns: dict[str, str]
     required: tuple[str, ...]
     description: str
-    content: str | None = None
+    # Not in repr, which is part of the code versions of the tables that name a source; `meaning` has it.
+    content: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         place = f"source {self.domain}/{self.name}"

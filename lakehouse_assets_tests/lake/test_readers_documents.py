@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from lakehouse_assets.lake.errors import SourceChangedError
+from lakehouse_assets.lake.errors import ContractError, SourceChangedError
 from lakehouse_assets.lake.landing import Landing, LandingFile
 from lakehouse_assets.lake.readers import FileContent, document, read
 from lakehouse_assets.lake.source import Source
@@ -233,3 +234,16 @@ def test_the_second_half_makes_a_new_file_of_the_first(landing: Landing) -> None
     corrected = only()
     assert alone.path == whole.path == corrected.path
     assert alone.size_bytes < whole.size_bytes < corrected.size_bytes
+
+
+def test_a_source_without_content_says_nothing_of_it() -> None:
+    plain = replace(NOTES, content=None)
+    assert len(NOTES.meaning) == len(plain.meaning) + 1
+    assert "content" not in repr(plain)
+
+
+def test_content_is_a_column_and_never_the_key() -> None:
+    with pytest.raises(ContractError, match="names columns it does not have: \\['body'\\]"):
+        replace(NOTES, content="body")
+    with pytest.raises(ContractError, match="'note_id' is the content of files, and neither key nor required"):
+        replace(NOTES, content="note_id")
