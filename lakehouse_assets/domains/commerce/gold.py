@@ -12,7 +12,7 @@ import polars as pl
 
 from lakehouse_assets.domains.commerce.customer360 import RECENT_DAYS, TRAILING_DAYS, Inputs, customer_figures
 from lakehouse_assets.domains.commerce.revenue import daily_revenue, disagreeing_days
-from lakehouse_assets.domains.commerce.rfm import NO_ORDERS, SEGMENTS, with_rfm
+from lakehouse_assets.domains.commerce.rfm import NO_ORDERS, SEGMENTS, SEGMENTS_IN_WORDS, with_rfm
 from lakehouse_assets.lake.contract import Contract, column
 from lakehouse_assets.lake.partitions import Window, trailing
 from lakehouse_assets.lake.table import table
@@ -76,7 +76,10 @@ class Customer360(Contract):
     rfm_recency: int = column("Quintile by days since the last order; 5 is best", nullable=True, in_range=QUINTILE)
     rfm_frequency: int = column("Quintile by orders; 5 is best", nullable=True, in_range=QUINTILE)
     rfm_monetary: int = column("Quintile by revenue; 5 is best", nullable=True, in_range=QUINTILE)
-    rfm_segment: str = column("By the three quintiles; no_orders without orders", isin=[*SEGMENTS, NO_ORDERS])
+    rfm_segment: str = column(
+        f"The first that the quintiles R, F and M fit. {SEGMENTS_IN_WORDS}; {NO_ORDERS}: no quintiles",
+        isin=[*SEGMENTS, NO_ORDERS],
+    )
 
 
 @table(

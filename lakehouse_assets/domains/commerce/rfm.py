@@ -5,30 +5,34 @@ Belongs here: scores and the table of segments. Not here: the figures that are s
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import polars as pl
 
 QUINTILES = 5
 NO_ORDERS = "no_orders"
 RECENCY, FREQUENCY, MONETARY = pl.col("rfm_recency"), pl.col("rfm_frequency"), pl.col("rfm_monetary")
+
+
+class Segment(NamedTuple):
+    """Customers alike in their scores: when one `fits`, and the same in `words`, of R, F and M."""
+
+    fits: pl.Expr
+    words: str
+
+
 # The first that fits is the segment; the last fits all.
-SEGMENTS: dict[str, pl.Expr] = {
-    # Bought lately, often and much.
-    "champions": (RECENCY >= 4) & (FREQUENCY >= 4) & (MONETARY >= 4),
-    # Come back, and not long ago.
-    "loyal": (RECENCY >= 3) & (FREQUENCY >= 3),
-    # Bought lately, and as rarely as one can.
-    "new": (RECENCY >= 4) & (FREQUENCY == 1),
-    # Bought lately, and not for the first time.
-    "potential_loyal": RECENCY >= 4,
-    # Neither lately nor long ago, and seldom.
-    "needs_attention": RECENCY == 3,
-    # Were worth much, and have been away.
-    "at_risk": (FREQUENCY >= 3) | (MONETARY >= 4),
-    # Away, and never were worth much.
-    "hibernating": RECENCY == 2,
-    # The same, for longest.
-    "lost": pl.lit(value=True),
+SEGMENTS = {
+    "champions": Segment((RECENCY >= 4) & (FREQUENCY >= 4) & (MONETARY >= 4), "all from 4"),
+    "loyal": Segment((RECENCY >= 3) & (FREQUENCY >= 3), "R and F from 3"),
+    "new": Segment((RECENCY >= 4) & (FREQUENCY == 1), "R from 4, F 1"),
+    "potential_loyal": Segment(RECENCY >= 4, "R from 4"),
+    "needs_attention": Segment(RECENCY == 3, "R 3"),
+    "at_risk": Segment((FREQUENCY >= 3) | (MONETARY >= 4), "F from 3 or M from 4"),
+    "hibernating": Segment(RECENCY == 2, "R 2"),
+    "lost": Segment(pl.lit(value=True), "all others"),
 }
+SEGMENTS_IN_WORDS = "; ".join(f"{name}: {segment.words}" for name, segment in SEGMENTS.items())
 
 
 def with_rfm(figures: pl.LazyFrame) -> pl.LazyFrame:
@@ -43,12 +47,12 @@ def with_rfm(figures: pl.LazyFrame) -> pl.LazyFrame:
         _quintile(pl.col("orders")).alias("rfm_frequency"),
         _quintile(pl.col("revenue")).alias("rfm_monetary"),
     )
-    return ordered.with_columns(segment().alias("rfm_segment"))
+    return ordered.with_columns(segment_of_scores().alias("rfm_segment"))
 
 
-def segment() -> pl.Expr:
+def segment_of_scores() -> pl.Expr:
     """The segment of the three scores: the first that fits."""
-    fitting = [pl.when(fits).then(pl.lit(name)) for name, fits in SEGMENTS.items()]
+    fitting = [pl.when(segment.fits).then(pl.lit(name)) for name, segment in SEGMENTS.items()]
     return pl.when(RECENCY.is_null()).then(pl.lit(NO_ORDERS)).otherwise(pl.coalesce(fitting))
 
 

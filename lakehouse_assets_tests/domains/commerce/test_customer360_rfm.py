@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from lakehouse_assets.domains.commerce.rfm import SEGMENTS, segment, with_rfm
+from lakehouse_assets.domains.commerce.rfm import SEGMENTS, segment_of_scores, with_rfm
 
 D = date(2026, 3, 31)
 SCORES = ("rfm_recency", "rfm_frequency", "rfm_monetary")
@@ -79,10 +79,10 @@ def expected(recency: int, frequency: int, monetary: int) -> str:
 @pytest.mark.parametrize("recency", range(1, 6))
 def test_every_combination_of_scores_has_its_segment(recency: int) -> None:
     rows = [row for row in ALL if row[0] == recency]
-    frame = pl.LazyFrame(rows, schema=SCORES, orient="row").select(segment()).collect()
+    frame = pl.LazyFrame(rows, schema=SCORES, orient="row").select(segment_of_scores()).collect()
     assert frame.to_series().to_list() == [expected(*row) for row in rows]
 
 
 def test_no_segment_is_for_nobody() -> None:
-    frame = pl.LazyFrame(ALL, schema=SCORES, orient="row").select(segment()).collect()
+    frame = pl.LazyFrame(ALL, schema=SCORES, orient="row").select(segment_of_scores()).collect()
     assert set(frame.to_series()) == set(SEGMENTS)
