@@ -15,9 +15,7 @@ from typing import Any
 
 from lakehouse_assets_tests.benchmarks import days, history, idle, live, report, telemetry
 from lakehouse_assets_tests.benchmarks.figures import Findings
-from lakehouse_assets_tests.benchmarks.sizes import QUICK, Sizes
-
-ITEMS = ("start", "day", "memory", "history", "daily", "sensor", "telemetry", "live")
+from lakehouse_assets_tests.benchmarks.sizes import ITEMS, QUICK, Sizes
 
 
 def measure(folder: Path, sizes: Sizes, items: Sequence[str], found: Findings) -> Iterator[list[str]]:
@@ -42,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="benchmarks", description=Sizes.__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--to", type=Path, required=True, help="the folder of the report")
-    parser.add_argument("--only", default=",".join(ITEMS), help=f"some of {','.join(ITEMS)}")
+    parser.add_argument("--only", default=",".join(ITEMS), help=f"some of {','.join(ITEMS)}; others are kept")
     parser.add_argument("--quick", action="store_true", help="little work, to see that they run; reported in quick/")
     parser.add_argument("--work", type=Path, help="a folder for what is made meanwhile: 15 GB at full size")
     for field in fields(Sizes):
@@ -60,6 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     # A quick run never takes the place of a measured report.
     to, found = given["to"] / "quick" if given["quick"] else given["to"], Findings()
+    if told := report.earlier(to):
+        found.keep(told, items)
     with tempfile.TemporaryDirectory(prefix="benchmarks-", dir=given["work"]) as folder:
         for done in measure(Path(folder), sizes, items, found):
             # What is measured stays, should a later item fail.

@@ -5,11 +5,12 @@ Belongs here: the shape of a result. Not here: how it is measured and shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from lakehouse_assets_tests.benchmarks.processes import Cost, middle
+from lakehouse_assets_tests.benchmarks.sizes import ITEMS
 
 GB = 1e9
 
@@ -46,13 +47,31 @@ class Findings:
     lines: list[Finding] = field(default_factory=list)
     costs: dict[str, list[Cost]] = field(default_factory=dict)
     peaks: dict[str, int] = field(default_factory=dict)
+    measured_on: dict[str, str] = field(default_factory=dict)
+    _measured_now: set[str] = field(default_factory=set)
+
+    def keep(self, told: Mapping[str, Any], items: Collection[str]) -> None:
+        """Take over what an earlier report says of other items than these, which are measured now."""
+        kept = [Finding(**{k: v for k, v in line.items() if k != "is_met"}) for line in told["findings"]]
+        self.lines += [line for line in kept if line.item not in items]
+        self.measured_on |= {item: on for item, on in told["items"].items() if item not in items}
+        self.costs |= {work: [Cost(**cost) for cost in costs] for work, costs in told["costs"].items()}
+        self.peaks |= told["peaks"]
+
+    @property
+    def in_order(self) -> list[Finding]:
+        """The lines by item, whichever was measured first."""
+        return sorted(self.lines, key=lambda line: ITEMS.index(line.item))
 
     def add(self, **line: Any) -> None:
         self.lines.append(Finding(**line))
 
     def weighed(self, work: str, costs: Sequence[Cost]) -> Cost:
         """Keep the costs of a piece of work; return their medians."""
-        self.costs.setdefault(work, []).extend(costs)
+        if work not in self._measured_now:
+            self.costs[work] = []
+        self._measured_now.add(work)
+        self.costs[work].extend(costs)
         return middle(costs)
 
     def add_memory(self, work: str, peak: int, limit: int | None) -> None:

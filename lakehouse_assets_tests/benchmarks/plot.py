@@ -22,7 +22,7 @@ def draw(found: Findings, path: Path) -> None:
     mpl.use("agg")
     from matplotlib import pyplot as plt
 
-    judged = [line for line in found.lines if line.share is not None]
+    judged = [line for line in found.in_order if line.share is not None]
     panels = [bool(judged), bool(found.peaks)]
     heights = [0.5 * count + 1.2 for count in (len(judged), len(found.peaks)) if count]
     figure, axes = plt.subplots(

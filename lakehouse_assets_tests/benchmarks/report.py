@@ -53,16 +53,18 @@ def write(to: Path, found: Findings, sizes: Sizes, items: Sequence[str], *, is_q
 
     to.mkdir(parents=True, exist_ok=True)
     machine = this_machine()
+    found.measured_on |= dict.fromkeys(items, machine["date"])
     told = {
         "machine": machine,
         "sizes": asdict(sizes),
-        "items": list(items),
-        "findings": [{**asdict(line), "is_met": line.is_met} for line in found.lines],
+        "items": found.measured_on,
+        "findings": [{**asdict(line), "is_met": line.is_met} for line in found.in_order],
         "costs": {work: [cost.as_json() for cost in costs] for work, costs in found.costs.items()},
+        "peaks": found.peaks,
     }
     (to / FIGURES).write_text(json.dumps(told, indent=1) + "\n")
     draw(found, to / PLOT)
-    (to / REPORT).write_text(_markdown(found, machine, items, is_quick=is_quick))
+    (to / REPORT).write_text(_markdown(found, machine, is_quick=is_quick))
 
 
 def this_machine() -> dict[str, Any]:
@@ -78,13 +80,19 @@ def this_machine() -> dict[str, Any]:
     }
 
 
-def _markdown(found: Findings, machine: dict[str, Any], items: Sequence[str], *, is_quick: bool) -> str:
+def earlier(to: Path) -> dict[str, Any] | None:
+    """What the report that is there says, None where there is none."""
+    path = to / FIGURES
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def _markdown(found: Findings, machine: dict[str, Any], *, is_quick: bool) -> str:
     releases = ", ".join(f"{name} {machine[name]}" for name in ("python", *PACKAGES))
     hardware = f"{machine['cores']} cores, {machine['memory_gb']} GB of memory, {machine['system']}"
-    parts = [INTRODUCTION, f"{machine['date']}, {hardware}; {releases}. Measured: {', '.join(items)}.\n"]
+    parts = [INTRODUCTION, f"{machine['date']}, {hardware}; {releases}. Measured: {_dates(found)}.\n"]
     if is_quick:
         parts.append("**A quick run on little work: it shows that the benchmarks run, and nothing else.**\n")
-    lines = [_line(line) for line in found.lines]
+    lines = [_line(line) for line in found.in_order]
     parts += [
         "| what | target | measured | ratio | met |\n|---|---|---|---:|---|\n" + "\n".join(lines) + "\n",
         "The ratio is to what the line names, or to the target where that is a figure.\n",
@@ -94,6 +102,14 @@ def _markdown(found: Findings, machine: dict[str, Any], items: Sequence[str], *,
         "| work | times | wall s | processor s | peak GB |\n|---|---:|---:|---:|---:|\n" + _costs(found) + "\n",
     ]
     return "\n".join(parts)
+
+
+def _dates(found: Findings) -> str:
+    """The items by the date on which each was measured."""
+    by_date: dict[str, list[str]] = {}
+    for item, on in found.measured_on.items():
+        by_date.setdefault(on, []).append(item)
+    return "; ".join(f"{', '.join(items)} on {on}" for on, items in sorted(by_date.items()))
 
 
 def _line(line: Finding) -> str:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+ITEMS = ("start", "day", "memory", "history", "daily", "sensor", "telemetry", "live")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
