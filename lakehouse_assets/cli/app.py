@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from lakehouse_assets.cli import groups
-from lakehouse_assets.cli.options import AsJson, From, OneTenant, Select, Tenants, To
+from lakehouse_assets.cli.options import AsJson, AsOf, From, OneTenant, Select, Tenants, To
 from lakehouse_assets.lake.errors import LakeError
 
 
@@ -102,6 +102,20 @@ def sql(
     from lakehouse_assets.cli import sql as command
 
     command.sql(statement, tenant, limit=limit, as_json=as_json)
+
+
+@app.command()
+def search(
+    question: Annotated[str, typer.Argument(help="Words to look for in documents")],
+    tenant: Annotated[str, typer.Option("--tenant", metavar="NAME", help="The tenant whose documents are searched")],
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Chunks to show")] = 10,
+    as_of: AsOf = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find what a tenant's documents say about a question."""
+    from lakehouse_assets.cli import search as command
+
+    command.search(question, tenant, as_of=as_of.date() if as_of else None, limit=limit, as_json=as_json)
 
 
 @app.command()

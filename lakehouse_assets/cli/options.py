@@ -27,6 +27,10 @@ From = Annotated[
 To = Annotated[
     datetime | None, typer.Option("--to", formats=DATE, metavar="DATE", help="Last date; the last landed by default")
 ]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=DATE, metavar="DATE", help="As of this date; the newest built by default"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would be done")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it without asking")]
