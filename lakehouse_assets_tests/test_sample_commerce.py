@@ -37,7 +37,7 @@ CLEANED = [
 ALERTS = TableName("commerce", "gold", "anomaly_alerts")
 FEATURES = TableName("commerce", "gold", "ml_customer_features")
 # What a function fills can never be null.
-FILLED = {"region: is_null", "is_refund: is_null"}
+FILLED = {f"{name}: is_null" for name in ("region", "is_refund", "text", "char_count")} | {"char_count: is_negative"}
 MALFORMED = {
     "customer_events/2026-01-05/events.ndjson": [64],
     "transactions/2026-01-06/transactions.csv": [2, 3],

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
@@ -28,6 +29,9 @@ FIRST, DAYS = date(2026, 1, 3), 9
 LAST = FIRST + (DAYS + 1) * DAY
 FEATURES = TableName("commerce", "gold", "ml_customer_features")
 REGISTRY = TableName("commerce", "gold", "feature_registry")
+TRAINING = TableName("commerce", "platinum", "customer_training_set")
+EMBEDDINGS = TableName("commerce", "platinum", "document_embeddings")
+PROMISED = (FEATURES, REGISTRY, TRAINING)
 FACTS = TableName("commerce", "silver", "transaction_facts")
 # What the oracle of customer 360 gives, under the features' names.
 SAME = {
@@ -63,6 +67,13 @@ def land(root: Path, source: str, on: date, name: str, rows: list[type_of_record
     (folder / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+def write(root: Path, on: date, document: str, text: str) -> None:
+    """Land a document about the owner of the device."""
+    facts = {"document_id": document, "customer_id": "owner", "created_at": str(on)}
+    land(root, "documents", on, f"{document}.json", [facts])
+    (root / "acme" / "commerce" / "documents" / str(on) / f"{document}.txt").write_text(text)
+
+
 def telemetry(on: date) -> list[type_of_record]:
     """A reading every half an hour of the day, with two peaks on the 6th and the 9th."""
     midnight = datetime.combine(on, time(), UTC)
@@ -81,6 +92,8 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     land(root, "customers", FIRST, "owner.ndjson", [{"customer_id": "owner", "signup_date": "2025-01-01"}])
     assigned: type_of_record = {"device_id": "D1", "customer_id": "owner", "assigned_from": "2026-01-01"}
     land(root, "device_assignments", FIRST, "a.ndjson", [assigned])
+    write(root, FIRST + DAY, "contract", "The pump is serviced twice a year, and its filter is cleaned.")
+    write(root, FIRST + 4 * DAY, "letter", "The pump is loud at night. I want a quiet pump or a visit.")
     for number in range(DAYS):
         land(root, "device_telemetry", FIRST + number * DAY, "t.ndjson", telemetry(FIRST + number * DAY))
     return root
@@ -90,7 +103,7 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def built(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
     """For looking only."""
     house = house_at(landing, tmp_path_factory.mktemp("point_in_time") / "lake")
-    build_all(house, START, LAST, selected=[FEATURES, REGISTRY, FACTS])
+    build_all(house, START, LAST, selected=[*PROMISED, FACTS])
     return house
 
 
@@ -107,8 +120,8 @@ def test_a_landing_zone_cut_off_after_a_date_gives_it_the_same_features(
 ) -> None:
     day = FIRST + number * DAY
     house = house_at(cut_off(landing, day, tmp_path / "landing"), tmp_path / "lake", chunk_bytes=2**12)
-    build_all(house, START, day, selected=[FEATURES, REGISTRY])
-    for name in (FEATURES, REGISTRY):
+    build_all(house, START, day, selected=PROMISED)
+    for name in PROMISED:
         whole = rows_of(built, name).filter(pl.col("date") <= day)
         assert whole.filter(pl.col("date") == day).height > 0
         assert_frame_equal(rows_of(house, name), whole, check_exact=True)
@@ -146,7 +159,7 @@ def test_a_late_correction_leaves_the_dates_before_it_as_they_were_to_the_bit(
     shutil.copytree(landing, tmp_path / "landing")
     shutil.copytree(built.lake.root, tmp_path / "lake")
     house = house_at(tmp_path / "landing", tmp_path / "lake")
-    before = {name: rows_of(house, name) for name in (FEATURES, FACTS)}
+    before = {name: rows_of(house, name) for name in (*PROMISED, FACTS)}
     files = live_files(house)
 
     sold = before[FACTS].filter((pl.col("date") == day - DAY) & pl.col("customer_id").is_not_null())
@@ -160,16 +173,18 @@ def test_a_late_correction_leaves_the_dates_before_it_as_they_were_to_the_bit(
     land(tmp_path / "landing", "customer_events", late, "late.ndjson", [seen | {"event_time": noon}])
     wild = [row | {"metric_value": 500.0} for row in telemetry(day)]
     land(tmp_path / "landing", "device_telemetry", late, "wild.ndjson", wild)
+    write(tmp_path / "landing", late, "contract", "The contract has ended; nothing is serviced.")
     rebuilt = make_plan(house, [FEATURES], ["acme"], START, LAST, only_registered=True).build[FEATURES]
-    build_all(house, START, LAST, selected=[FEATURES, FACTS])
+    build_all(house, START, LAST, selected=[*PROMISED, FACTS])
 
-    after = {name: rows_of(house, name) for name in (FEATURES, FACTS)}
+    after = {name: rows_of(house, name) for name in (*PROMISED, FACTS)}
     # Silver is restated …
     restated = after[FACTS].filter((pl.col("date") == day - DAY) & (pl.col("transaction_id") == old["transaction_id"]))
     assert [str(amount) for amount in restated["amount"]] == ["12345.67"]
     # … and what was known before is not: not even the files are others.
     earlier = pl.col("date") < late
-    assert_frame_equal(after[FEATURES].filter(earlier), before[FEATURES].filter(earlier), check_exact=True)
+    for name in PROMISED:
+        assert_frame_equal(after[name].filter(earlier), before[name].filter(earlier), check_exact=True)
     assert {on for _, on in rebuilt} == {late + number * DAY for number in range((LAST - late).days + 1)}
     assert {on: path for on, path in live_files(house).items() if on < late} == {
         on: path for on, path in files.items() if on < late
@@ -182,6 +197,18 @@ def test_a_late_correction_leaves_the_dates_before_it_as_they_were_to_the_bit(
     )
     assert now["monetary"] - was["monetary"] == restated["amount"][0] - old["amount"]
     assert (now["events_30d"], now["sessions_30d"]) == (was["events_30d"] + 1, was["sessions_30d"] + 1)
+
+
+def test_a_training_row_is_the_features_and_the_mean_of_what_was_written_by_then(built: Lakehouse) -> None:
+    rows, features, vectors = (rows_of(built, name) for name in (TRAINING, FEATURES, EMBEDDINGS))
+    assert_frame_equal(rows.select(features.columns), features)
+    owner = rows.filter(pl.col("customer_id") == "owner").sort("date")
+    assert owner["documents"].to_list() == [0] + [1] * 3 + [2] * (owner.height - 4)
+    for row in owner.filter(pl.col("documents") > 0).to_dicts():
+        chunks = vectors.filter(pl.col("date") == row["date"])["embedding"]
+        mean = np.stack([chunk.to_numpy() for chunk in chunks]).astype(np.float64).mean(axis=0)
+        assert np.allclose(row["embedding"], mean, atol=1e-6)
+    assert set(rows.filter(pl.col("customer_id") != "owner")["embedding"]) == {None}
 
 
 def live_files(house: Lakehouse) -> Mapping[date, str]:

@@ -20,7 +20,7 @@ from lakehouse_assets.domains.commerce.alerts import with_customer
 from lakehouse_assets.domains.commerce.as_known import DAY, RECENT_DAYS, counted_between, distinct_between, known
 from lakehouse_assets.domains.commerce.categories import favourites
 from lakehouse_assets.domains.commerce.revenue import MONEY
-from lakehouse_assets.domains.commerce.states import lasting, on_each_date
+from lakehouse_assets.domains.commerce.states import lasting, on_each_date, running
 
 FEATURE_VERSION = "1"
 TRAILING_DAYS = 365
@@ -83,9 +83,8 @@ def _sums(
         *_changes(done, "events_30d", one, last),
         *_changes(distinct_between(done, "session_id"), "sessions_30d", one, last),
     ]
-    sums = pl.col(*MONEYS, *COUNTS)
-    changes = pl.concat(parts, how="diagonal").group_by("customer_id", "_from").agg(sums.sum())
-    return lasting(changes.sort("customer_id", "_from").with_columns(sums.cum_sum().over("customer_id")), last)
+    changes = pl.concat(parts, how="diagonal").group_by("customer_id", "_from").agg(pl.col(*MONEYS, *COUNTS).sum())
+    return lasting(running(changes.sort("customer_id", "_from"), [*MONEYS, *COUNTS], ["customer_id"]), last)
 
 
 def _changes(rows: pl.LazyFrame, name: str, value: pl.Expr, last: date) -> Sequence[pl.LazyFrame]:
