@@ -69,7 +69,7 @@ def land(root: Path, source: str, on: date, name: str, rows: list[type_of_record
 
 def write(root: Path, on: date, document: str, text: str) -> None:
     """Land a document about the owner of the device."""
-    facts = {"document_id": document, "customer_id": "owner", "created_at": str(on)}
+    facts: type_of_record = {"document_id": document, "customer_id": "owner", "created_at": str(on)}
     land(root, "documents", on, f"{document}.json", [facts])
     (root / "acme" / "commerce" / "documents" / str(on) / f"{document}.txt").write_text(text)
 

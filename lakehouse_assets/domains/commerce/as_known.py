@@ -26,38 +26,49 @@ def known(versions: pl.LazyFrame, key: Sequence[str], last: date) -> pl.LazyFram
     `_replaced`, that one not included, on which a newer version of its `key` and business date lands; null where none
     does. Versions of nobody's replace those of somebody, and are left out then.
     """
-    replaced = pl.col("date").shift(-1).over("business_date", *key, order_by="date").alias("_replaced")
-    return (
-        versions.filter(pl.col("date") <= last)
-        .with_columns(replaced, pl.max_horizontal("date", "business_date").alias("_known"))
-        .filter(pl.col("customer_id").is_not_null())
+    whole = ["business_date", *key]
+    landed = versions.filter(pl.col("date") <= last).with_columns(
+        pl.max_horizontal("date", "business_date").alias("_known"), _is_repeated(whole).alias("_again")
     )
+    # Few rows have a second version, and sorting is for them alone.
+    again = landed.filter("_again").with_columns(
+        pl.col("date").shift(-1).over(whole, order_by="date").alias("_replaced")
+    )
+    single = landed.filter(~pl.col("_again")).with_columns(pl.lit(None, pl.Date).alias("_replaced"))
+    return pl.concat([single, again]).filter(pl.col("customer_id").is_not_null())
 
 
 def counted_between(rows: pl.LazyFrame, least: int, most: int, first: date, last: date) -> pl.LazyFrame:
     """The `known` rows that count on a date of `first` … `last`, each from `_from` until before `_gone`.
 
-    A row counts while it is known and its business date lies at least `least` and less than `most` days back.
+    A row counts while it is known and its business date lies at least `least` and less than `most` days back. What
+    comes after `last` is not asked for: there, all that still counts is gone.
     """
     business = pl.col("business_date")
     begin = pl.max_horizontal(pl.col("_known"), business + DAY * least, pl.lit(first))
-    gone = pl.min_horizontal(business + DAY * most, pl.col("_replaced"))
+    gone = pl.min_horizontal(business + DAY * most, pl.col("_replaced"), pl.lit(last + DAY))
     found = rows.with_columns(begin.alias("_from"), gone.alias("_gone"))
-    return found.filter((pl.col("_gone") > pl.col("_from")) & (pl.col("_from") <= last))
+    return found.filter(pl.col("_gone") > pl.col("_from"))
 
 
 def distinct_between(rows: pl.LazyFrame, thing: str | pl.Expr) -> pl.LazyFrame:
     """Of rows that count from `_from` until before `_gone`, each customer's `thing` for as long as any row has it."""
     by = ["customer_id", "_thing"]
     named = rows.select("customer_id", (pl.col(thing) if isinstance(thing, str) else thing).alias("_thing"), *SPAN)
+    spans = named.filter(pl.col("_thing").is_not_null()).unique().with_columns(_is_repeated(by).alias("_again"))
     begins = (pl.col("_from") > pl.col("_gone").cum_max().shift(1)).fill_null(value=True)
-    stretch = begins.cum_sum().over(by, order_by="_from").alias("_stretch")
-    return (
-        named.filter(pl.col("_thing").is_not_null())
-        .with_columns(stretch)
+    joined = (
+        spans.filter("_again")
+        .with_columns(begins.cum_sum().over(by, order_by="_from").alias("_stretch"))
         .group_by(*by, "_stretch")
         .agg(pl.col("_from").min(), pl.col("_gone").max())
     )
+    return pl.concat([spans.filter(~pl.col("_again")).select(*by, *SPAN), joined.select(*by, *SPAN)])
+
+
+def _is_repeated(columns: Sequence[str]) -> pl.Expr:
+    """Whether another row agrees in the columns; rarely also where none does."""
+    return pl.struct(columns).hash().is_duplicated()
 
 
 SPAN = ("_from", "_gone")

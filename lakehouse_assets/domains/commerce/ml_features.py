@@ -100,9 +100,10 @@ def _last_orders(year: pl.LazyFrame, last: date) -> pl.LazyFrame:
     One that no correction takes away outlasts all earlier ones, which need not be asked for from then on.
     """
     days = distinct_between(year, "business_date")
-    stays = pl.when(pl.col("_gone") == pl.col("_thing") + DAY * TRAILING_DAYS).then("_from")
+    whole = pl.min_horizontal(pl.col("_thing") + DAY * TRAILING_DAYS, pl.lit(last + DAY))
+    stays = pl.when(pl.col("_gone") == whole).then("_from")
     taken_over = stays.cum_min().forward_fill().shift(1).over("customer_id", order_by="_thing", descending=True)
-    until = pl.min_horizontal("_gone", taken_over, pl.lit(last + DAY)) - DAY
+    until = pl.min_horizontal("_gone", taken_over) - DAY
     return (
         days.with_columns(until.alias("_until"))
         .filter(pl.col("_until") >= pl.col("_from"))
@@ -120,8 +121,8 @@ def _anomalies(anomalies: pl.LazyFrame, assignments: pl.LazyFrame, first: date, 
         pl.lit(None, pl.Date).alias("_replaced"),
     ).with_columns(pl.max_horizontal("date", "business_date").alias("_known"))
     counted = counted_between(landed, 0, RECENT_DAYS, first, last)
-    until = pl.min_horizontal(pl.col("_gone") - DAY, pl.lit(last))
-    dated = counted.with_columns(pl.date_ranges("_from", until).alias("date")).explode("date", empty_as_null=False)
+    dates = pl.date_ranges("_from", pl.col("_gone") - DAY).alias("date")
+    dated = counted.with_columns(dates).explode("date", empty_as_null=False)
     found = with_customer(dated, assignments).filter(pl.col("customer_id").is_not_null())
     return found.group_by(CUSTOMER).agg(pl.len().cast(pl.Int64).alias("anomalies_30d"))
 
