@@ -33,19 +33,15 @@ def favourites(counting: pl.LazyFrame, products: pl.LazyFrame, first: date, last
     It is the one with most purchase lines (amount not negative), of equals the one with the highest net revenue, then
     the first by name. Lines whose product has no category on the date count for none.
     """
-    states = _states(counting, products, first, last)
-    lines, net = pl.col("lines"), pl.col("net")
-    of_customer = ["customer_id", "_from"]
+    ranked = pl.col("category").sort_by("lines", "net", "category", descending=[True, True, False])
     best = (
-        states.with_columns(pl.when(lines > 0).then("lines").alias("lines"))
-        .filter((lines == lines.max().over(of_customer)) | lines.max().over(of_customer).is_null())
-        .filter((net == net.max().over(of_customer)) | lines.is_null())
-        .group_by(of_customer)
-        .agg(pl.col("category").filter(lines.is_not_null()).min().alias("favourite_category"))
+        _states(counting, products, first, last)
+        .group_by("customer_id", "_from")
+        .agg(pl.when(pl.col("lines").max() > 0).then(ranked.first()).alias("favourite_category"))
     )
     if first == last:
         return best.with_columns(pl.lit(last).alias("_until"))
-    return lasting(best.sort(of_customer), last)
+    return lasting(best.sort("customer_id", "_from"), last)
 
 
 def _states(counting: pl.LazyFrame, products: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
