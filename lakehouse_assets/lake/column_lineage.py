@@ -104,6 +104,8 @@ def _made_up(table: Table, dates: Sequence[date]) -> pl.DataFrame:
 def _value(dtype: pl.DataType) -> pl.Expr:
     if dtype.is_temporal():
         return pl.col("date").cast(dtype)
+    if dtype == pl.Boolean:
+        return pl.lit(value=True)
     if dtype.is_nested() or dtype == pl.Binary:
         return pl.lit(None, dtype)
     return pl.lit("1").cast(dtype)
