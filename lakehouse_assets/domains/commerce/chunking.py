@@ -96,16 +96,17 @@ def _best(levels: bytearray, lowest: int, highest: int, *, prefer_last: bool) ->
 def chunk_rows(documents: pl.LazyFrame) -> pl.LazyFrame:
     """The chunks of every document on every date; each text is cut once, on however many dates it stands."""
     found = documents.select("date", "document_id", "customer_id", "text").collect(engine="streaming")
-    texts = found["text"].unique().sort()
+    texts = found.select("text").unique().with_row_index("number")
     cut: dict[str, list[object]] = {name: [] for name in CHUNKS}
-    whole: list[str] = []
-    for text in texts:
+    numbers: list[int] = []
+    for number, text in texts.iter_rows():
         for index, (start, end, tokens) in enumerate(chunks_of(text)):
             part = text[start:end]
             digest = hashlib.sha256(part.encode()).hexdigest()
             for name, value in zip(CHUNKS, (index, part, tokens, start, end, digest), strict=True):
                 cut[name].append(value)
-            whole.append(text)
-    parts = pl.DataFrame(cut, schema=CHUNKS).with_columns(pl.Series("whole", whole, dtype=pl.String))
-    rows = found.lazy().rename({"text": "whole"}).join(parts.lazy(), on="whole").drop("whole")
-    return rows.sort("date", "document_id", "chunk_index")
+            # The text's number in its place: a long text has thousands of chunks.
+            numbers.append(number)
+    parts = pl.DataFrame(cut, schema=CHUNKS).with_columns(number=pl.Series(numbers, dtype=texts.schema["number"]))
+    numbered = found.join(texts, on="text").drop("text").sort("date", "document_id")
+    return numbered.lazy().join(parts.lazy(), on="number", maintain_order="left_right").drop("number")

@@ -75,6 +75,7 @@ def embedded(
         chunks.filter(inside)
         .select("date", "document_id", "chunk_index", "customer_id", "text_sha256")
         .join(models.filter(inside).select("date", "model", "dimension"), on="date", how="left")
+        .sort("date", "document_id", "chunk_index")
         .collect(engine="streaming")
     )
     vectors_wanted = wanted.drop_nulls("model").unique(VECTOR).select(VECTOR)
@@ -88,8 +89,7 @@ def embedded(
         vectors = load(artefact).embed(part["text"].to_list())
         column = pl.Series("embedding", vectors).cast(pl.List(pl.Float32))
         parts.append(part.select(VECTOR).with_columns(column))
-    rows = wanted.lazy().join(pl.concat(parts).lazy(), on=VECTOR, how="left")
-    return rows.sort("date", "document_id", "chunk_index")
+    return wanted.lazy().join(pl.concat(parts).lazy(), on=VECTOR, how="left", maintain_order="left")
 
 
 def _month_end_before(day: date) -> date:
