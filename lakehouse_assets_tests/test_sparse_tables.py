@@ -34,6 +34,8 @@ def test_nothing_comes_of_nothing(name: TableName) -> None:
     }
     if "window" in inspect.signature(table.function).parameters:
         arguments["window"] = Window("acme", date(2026, 1, 5), date(2026, 1, 6))
+    if "earlier" in inspect.signature(table.function).parameters:
+        arguments["earlier"] = pl.LazyFrame(schema={**table.schema, **PARTITION_SCHEMA})
     assert table.function(**arguments).collect().is_empty()
 
 

@@ -22,7 +22,7 @@ def test_the_views_of_the_catalog_answer_like_the_command(demo: Demo, tmp_path: 
     answer = demo.place.run("catalog", "--folder", str(tmp_path / "catalog"), "--json")
     assert answer.status == 0
     written = [Path(path) for path in answer.json]
-    assert {path.name for path in written} == {"crm.duckdb", "platform.duckdb", "attach.sql"}
+    assert {path.name for path in written} == {"commerce.duckdb", "crm.duckdb", "platform.duckdb", "attach.sql"}
     counted = demo.place.run("sql", "--json", "select count(*) as n from crm.gold.customer_features").json[0]["n"]
     with duckdb.connect() as connection:
         connection.execute(f"LOAD '{extension_path('delta')}'")
