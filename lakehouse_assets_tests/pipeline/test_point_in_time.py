@@ -31,6 +31,7 @@ FEATURES = TableName("commerce", "gold", "ml_customer_features")
 REGISTRY = TableName("commerce", "gold", "feature_registry")
 TRAINING = TableName("commerce", "platinum", "customer_training_set")
 EMBEDDINGS = TableName("commerce", "platinum", "document_embeddings")
+ANOMALIES = TableName("commerce", "silver", "anomalies_as_known")
 PROMISED = (FEATURES, REGISTRY, TRAINING)
 FACTS = TableName("commerce", "silver", "transaction_facts")
 # What the oracle of customer 360 gives, under the features' names.
@@ -125,6 +126,19 @@ def test_a_landing_zone_cut_off_after_a_date_gives_it_the_same_features(
         whole = rows_of(built, name).filter(pl.col("date") <= day)
         assert whole.filter(pl.col("date") == day).height > 0
         assert_frame_equal(rows_of(house, name), whole, check_exact=True)
+
+
+def test_days_built_as_they_land_are_those_that_are_built_at_once(
+    landing: Path, built: Lakehouse, tmp_path: Path
+) -> None:
+    house = house_at(landing, tmp_path / "lake")
+    for number in range(DAYS):
+        build_all(house, FIRST + number * DAY, FIRST + number * DAY, selected=[FEATURES])
+    landed = pl.col("date").is_between(FIRST, FIRST + (DAYS - 1) * DAY)
+    for name in (ANOMALIES, FEATURES):
+        whole = rows_of(built, name).filter(landed)
+        assert whole.height > 0
+        assert_frame_equal(rows_of(house, name).filter(landed), whole, check_exact=True)
 
 
 def test_the_oracle_that_sees_no_later_landing_gives_the_same_figures(landing: Path, built: Lakehouse) -> None:

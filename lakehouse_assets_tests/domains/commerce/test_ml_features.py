@@ -19,38 +19,34 @@ from lakehouse_assets_tests.oracle import customer360
 D = date(2026, 3, 31)
 DAY = timedelta(days=1)
 TIME = pl.Datetime("us", "UTC")
+DATE, TEXT = pl.Date, pl.String
 SCHEMAS: dict[str, dict[str, Any]] = {
-    "silver_customers": {"date": pl.Date, "customer_id": pl.String, "region": pl.String, "signup_date": pl.Date},
-    "silver_products": {"date": pl.Date, "product_id": pl.String, "category": pl.String},
+    "silver_customers": {"date": DATE, "customer_id": TEXT, "region": TEXT, "signup_date": DATE},
+    "silver_products": {"date": DATE, "product_id": TEXT, "category": TEXT},
     "silver_device_assignments": {
-        "date": pl.Date,
-        "device_id": pl.String,
-        "customer_id": pl.String,
+        "date": DATE,
+        "device_id": TEXT,
+        "customer_id": TEXT,
         "assigned_from": TIME,
         "assigned_to": TIME,
     },
     "silver_transaction_versions": {
-        "date": pl.Date,
-        "transaction_id": pl.String,
-        "business_date": pl.Date,
-        "customer_id": pl.String,
-        "product_id": pl.String,
-        "invoice_id": pl.String,
+        "date": DATE,
+        "transaction_id": TEXT,
+        "business_date": DATE,
+        "customer_id": TEXT,
+        "product_id": TEXT,
+        "invoice_id": TEXT,
         "amount": pl.Decimal(10, 2),
     },
     "silver_event_versions": {
-        "date": pl.Date,
-        "event_id": pl.String,
-        "business_date": pl.Date,
-        "customer_id": pl.String,
-        "session_id": pl.String,
+        "date": DATE,
+        "event_id": TEXT,
+        "business_date": DATE,
+        "customer_id": TEXT,
+        "session_id": TEXT,
     },
-    "silver_anomalies_as_known": {
-        "date": pl.Date,
-        "device_id": pl.String,
-        "metric_type": pl.String,
-        "window_start": TIME,
-    },
+    "silver_anomalies_as_known": {"date": DATE, "device_id": TEXT, "metric_type": TEXT, "window_start": TIME},
 }
 type_of_row = dict[str, Any]
 type_of_tables = dict[str, list[type_of_row]]
@@ -220,6 +216,13 @@ def test_features_worked_out_by_hand() -> None:
 def test_versions(versions: list[type_of_row], monetary: str, recency: int | None) -> None:
     [row] = features({"silver_customers": [customer()], "silver_transaction_versions": versions}).to_dicts()
     assert (row["monetary"], row["recency_days"]) == (Decimal(monetary), recency)
+
+
+def test_an_older_order_is_the_last_again_once_the_newer_turns_out_to_be_of_another() -> None:
+    days = [D + offset * DAY for offset in range(4)]
+    versions = [sale("T1", "1", ago=9), sale("T2", "5", ago=3), sale("T2", "5", ago=3, landed=-2, customer_id="C2")]
+    given = {"silver_customers": [customer("C1", day) for day in days], "silver_transaction_versions": versions}
+    assert features(given, D, days[-1])["recency_days"].to_list() == [3, 4, 11, 12]
 
 
 def test_an_anomaly_is_of_whom_the_date_knows_to_have_had_the_device() -> None:
