@@ -40,8 +40,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         "amount": pl.Decimal(10, 2),
     },
     "silver_event_versions": {
-        **{"date": DATE, "event_id": TEXT, "business_date": DATE},
-        **{"customer_id": TEXT, "session_id": TEXT},
+        **dict.fromkeys(("date", "business_date"), DATE),
+        **dict.fromkeys(("event_id", "customer_id", "session_id"), TEXT),
     },
     "silver_anomalies_as_known": {"date": DATE, "device_id": TEXT, "metric_type": TEXT, "window_start": TIME},
 }
