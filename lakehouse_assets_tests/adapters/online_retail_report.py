@@ -76,9 +76,9 @@ def land_day_by_day(source: Path, landing: Path, instance: dg.DagsterInstance) -
 
 def until_quiet(house: Lakehouse, instance: dg.DagsterInstance, cursor: str | None) -> tuple[int, str]:
     """Tick, carry out what the tick asks for, and tick again until it asks for nothing: the runs, and the cursor."""
-    from lakehouse_assets.definitions import defs
+    from lakehouse_assets.definitions import build_defs
 
-    job, runs = defs.resolve_implicit_global_asset_job_def(), 0
+    job, runs = build_defs().resolve_implicit_global_asset_job_def(), 0
     for _ in range(MOST_TICKS):
         requests, tenants, cursor, _ = evaluate_landing(house, instance, cursor)
         register_tenants(instance, tenants)

@@ -7,6 +7,7 @@ import json
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pandera.polars as pa
@@ -41,7 +42,7 @@ from lakehouse_assets.lake.values import timestamp
 from lakehouse_assets_tests.lake.toy import GAUGES, READINGS, S_GAUGES, S_READINGS, TABLES, day, gauge, reading
 
 RUN = {"run_id": "run", "quarantined_at": datetime(2025, 1, 9, tzinfo=UTC)}
-CRM = [name for name, found in tables().items() if found.source is not None and found.contract is not None]
+SOURCED = [name for name, found in tables().items() if found.source is not None and found.contract is not None]
 
 
 def rule(name: str, kept: pl.Expr, action: type_of_action = "reject") -> Rule:
@@ -136,14 +137,16 @@ def test_counts_add_up_over_masks(masks: list[tuple[int, int]]) -> None:
     assert rule_counts(masks, rules) == expected
 
 
-# The crm contracts, judged by us and by pandera.
+# The contracts of sources, judged by us and by pandera.
 
 COLUMNS: dict[str, type_of_action] = {BROKEN: "reject", FLAGS: "flag", WARNED: "warn"}
 PANDERA_NAMES = {"not_nullable": "is_null", "greater_than_or_equal_to": "is_negative", "isin": "not_allowed"}
 VALUES: dict[type[pl.DataType], list[Any]] = {
-    pl.String: [None, "closed_won", "unknown", "email", "odd", "x@y.org"],
+    pl.String: [None, "closed_won", "unknown", "email", "odd", "x@y.org", ""],
     pl.Float64: [None, -1.5, 0.0, 12.0],
+    pl.Decimal: [None, Decimal("-1.50"), Decimal(0), Decimal(12)],
     pl.Int64: [None, -1, 0, 7],
+    pl.Boolean: [None, False, True],
     pl.Date: [None, date(2025, 1, 1), date(2025, 2, 1)],
     pl.Datetime: [None, datetime(2025, 1, 1, tzinfo=UTC)],
 }
@@ -179,7 +182,7 @@ def counted_by_pandera(found: Table, frame: pl.DataFrame) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize("name", CRM, ids=str)
+@pytest.mark.parametrize("name", SOURCED, ids=str)
 def test_every_count_is_that_of_pandera_on_dirty_rows(name: TableName) -> None:
     found = tables()[name]
     frame = dirty(found)

@@ -50,7 +50,7 @@ def test_a_tenant_is_told_when_it_falls_behind_and_not_again_while_it_stays_ther
     monkeypatch.setenv("LAKEHOUSE_ALERT_WEBHOOK", receiver.url)
     house = open_house()
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
-    gold = [name for name in house.tables if name.layer == "gold"]
+    gold = [name for name in house.tables if (name.domain, name.layer) == ("crm", "gold")]
     with dg.DagsterInstance.ephemeral() as instance, caplog.at_level(logging.ERROR, logger="lakehouse_assets"):
         assert backfill(house, gold, ["acme"], yesterday, yesterday, instance=instance).is_complete
         assert not check(instance).passed
