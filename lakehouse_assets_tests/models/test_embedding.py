@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
-from lakehouse_assets.models.decomposition import orthonormal, symmetric_eigen, truncated_svd
+from lakehouse_assets.models.decomposition import truncated_svd
 from lakehouse_assets.models.embedding import HttpEmbedder
 from lakehouse_assets.models.errors import ModelError
 from lakehouse_assets.models.lsa import LsaEmbedder, fit_lsa, tf_idf
@@ -36,22 +36,6 @@ def test_terms_are_words_in_one_form() -> None:
     assert terms_of("\uff28eat-PUMP, heat pump's 12kW Äpfel 漢字") == ["12kw", "heat", "pump", "s", "äpfel", "字", "漢"]
     assert terms_of("... !") == []
     assert term_counts(["b a b", "", "a"]).rows() == [(0, "a", 1), (0, "b", 2), (2, "a", 1)]
-
-
-@pytest.mark.parametrize("size", [0, 1, 2, 5, 40])
-def test_eigenvectors_are_those_of_numpy(size: int) -> None:
-    half = np.random.RandomState(size).standard_normal((size, size))
-    matrix = half @ half.T
-    values, vectors = symmetric_eigen(matrix)
-    assert values == pytest.approx(np.linalg.eigvalsh(matrix)[::-1], rel=1e-9, abs=1e-12)
-    assert vectors * values @ vectors.T == pytest.approx(matrix, rel=1e-9, abs=1e-12)
-
-
-def test_a_basis_leaves_out_what_adds_nothing() -> None:
-    columns = np.array([[1.0, 2.0, 0.0, 1.0], [1.0, 2.0, 0.0, -1.0], [0.0, 0.0, 0.0, 0.0]])
-    basis = orthonormal(columns)
-    assert basis.shape == (3, 2)
-    assert basis.T @ basis == pytest.approx(np.eye(2))
 
 
 def test_the_decomposition_is_that_of_numpy() -> None:
