@@ -135,7 +135,7 @@ class _Asked(NamedTuple):
 
 def _asked(result: pl.LazyFrame, column: str, watch: _Watch) -> _Asked:
     wanted = result.select(column)
-    wanted.collect()
+    wanted.collect(engine="in-memory")  # a few rows: no pipeline is worth its start
     plan = (line.strip() for line in wanted.explain().splitlines())
     return _Asked(watch.taken(), [line for line in plan if line.startswith("DF ")])
 
