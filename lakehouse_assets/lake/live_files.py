@@ -31,9 +31,10 @@ def live_files(opened: DeltaTable) -> pl.DataFrame:
 
 def among(files: pl.DataFrame, partition: Mapping[str, Collection[Any]]) -> pl.DataFrame:
     """The files of the partitions whose values are among the given ones."""
-    for key, values in partition.items():
-        files = files.filter(pl.col(key).is_in(pl.Series(list(values), dtype=files.schema[key]).implode()))
-    return files
+    if files.is_empty() or not partition:
+        return files
+    given = {key: pl.Series(list(values), dtype=files.schema[key]).implode() for key, values in partition.items()}
+    return files.filter(pl.col(key).is_in(values) for key, values in given.items())
 
 
 def after_commit(files: pl.DataFrame, added: Iterable[Written], removed: pl.DataFrame) -> pl.DataFrame:
