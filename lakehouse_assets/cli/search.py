@@ -13,7 +13,7 @@ from lakehouse_assets.lake.errors import LakeError
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import entries
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.models.lsa import LsaEmbedder
+from lakehouse_assets.models.loading import load_embedder
 from lakehouse_assets.models.search import search_scores, snippet
 from lakehouse_assets.models.terms import terms_of
 
@@ -84,7 +84,7 @@ def answer(house: Lakehouse, question: str, tenant: str, day: date) -> pl.DataFr
             f"the model {missing[0]} of {tenant}'s embeddings as of {day} is not there: "
             f"`lakehouse backfill --select {EMBEDDINGS.path} --tenant {tenant}` builds both"
         )
-    embedder = LsaEmbedder.from_bytes(artefacts[chunks["model"][0]])
+    embedder = load_embedder(artefacts[chunks["model"][0]])
     vectors = chunks["embedding"].explode().to_numpy().reshape(chunks.height, embedder.dimension)
     lengths = chunks["token_count"].to_numpy().astype(np.float64)
     scores = search_scores(chunks["text"], lengths, vectors, terms, embedder.embed([question])[0])

@@ -7,10 +7,11 @@ themselves (`lsa`).
 from __future__ import annotations
 
 import json
+import os
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ import numpy.typing as npt
 from lakehouse_assets.models.errors import ModelError
 
 type_of_vectors = npt.NDArray[np.float32]
+SERVER_FORMAT = b"server-1\n"
 
 
 class Embedder(Protocol):
@@ -35,6 +37,9 @@ class Embedder(Protocol):
     def embed(self, texts: Sequence[str]) -> type_of_vectors:
         """One row per text."""
 
+    def to_bytes(self) -> bytes:
+        """The artefact, which `loading.load_embedder` makes the same embedder of."""
+
 
 def unit(vectors: npt.NDArray[np.floating]) -> type_of_vectors:
     """Each row brought to length 1; one of zeros stays."""
@@ -46,13 +51,14 @@ def unit(vectors: npt.NDArray[np.floating]) -> type_of_vectors:
 class HttpEmbedder:
     """Asks an endpoint: `{"model", "input": [texts]}` is posted, `{"data": [{"index", "embedding"}]}` comes back.
 
-    Raises ModelError where it does not answer so.
+    Raises ModelError where it does not answer so. `token_variable` names the variable of the environment that holds its
+    token: where each process has it, and no table.
     """
 
     url: str
     model: str
     dimension: int
-    token: str | None = None
+    token_variable: str | None = None
     batch: int = 64
     timeout_seconds: float = 60.0
 
@@ -64,10 +70,22 @@ class HttpEmbedder:
             found[first : first + len(part)] = self._ask(part)
         return unit(found)
 
+    def to_bytes(self) -> bytes:
+        """The artefact: whom to ask, in JSON, and nothing secret."""
+        return SERVER_FORMAT + json.dumps(asdict(self), sort_keys=True).encode()
+
+    @classmethod
+    def from_bytes(cls, artefact: bytes) -> HttpEmbedder:
+        """Read what `to_bytes` wrote. Raises ModelError for anything else."""
+        try:
+            return cls(**json.loads(artefact.removeprefix(SERVER_FORMAT)))
+        except (ValueError, TypeError) as error:
+            raise ModelError(f"artefact of {len(artefact)} bytes names no embedding server: build it again") from error
+
     def _ask(self, texts: list[str]) -> type_of_vectors:
         headers = {"Content-Type": "application/json"}
-        if self.token:
-            headers["Authorization"] = f"Bearer {self.token}"
+        if self.token_variable:
+            headers["Authorization"] = f"Bearer {self._token(self.token_variable)}"
         if not self.url.startswith(("http://", "https://")):
             raise ModelError(f"{self.url} is no address of an embedding server: give one with http:// or https://")
         body = json.dumps({"model": self.model, "input": texts}).encode()
@@ -88,3 +106,8 @@ class HttpEmbedder:
                 f"{self.url} gives vectors of shape {vectors.shape}, expected ({len(texts)}, {self.dimension}), finite"
             )
         return vectors
+
+    def _token(self, variable: str) -> str:
+        if not (token := os.environ.get(variable)):
+            raise ModelError(f"{self.url} wants a token: set {variable}")
+        return token

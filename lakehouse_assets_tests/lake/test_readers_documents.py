@@ -83,7 +83,8 @@ def test_a_text_and_the_json_beside_it_are_one_file(landing: Landing, tmp_path: 
     assert file.modified_at == max(part.modified_at for part in file.parts)
     (content,) = contents(landing, tmp_path / "spool").values()
     assert row(content) == ("n1", "First", "Grüße\r\nan alle\n", None, None)
-    assert content.sha256 == hashlib.sha256(text + FACTS).hexdigest()
+    hashes = [hashlib.sha256(part).hexdigest() for part in (text, FACTS)]
+    assert content.sha256 == hashlib.sha256("".join(hashes).encode()).hexdigest()
     trace = content.rows.select("_source_file", "_row_number", "_ingested_at", "_file_sha256").collect().row(0)
     assert trace == (file.path, 1, file.modified_at, content.sha256)
 

@@ -1,23 +1,19 @@
-"""Embedders: LSA against NumPy's own decomposition and to the bit on any number of threads, and a server's answers."""
+"""Embedders: LSA against NumPy's own decomposition and to the bit on any number of threads."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
 from lakehouse_assets.models.decomposition import truncated_svd
-from lakehouse_assets.models.embedding import HttpEmbedder
 from lakehouse_assets.models.errors import ModelError
+from lakehouse_assets.models.loading import load_embedder
 from lakehouse_assets.models.lsa import LsaEmbedder, fit_lsa, tf_idf
 from lakehouse_assets.models.terms import term_counts, terms_of
 
@@ -91,7 +87,7 @@ def test_a_model_is_its_bytes() -> None:
 )
 def test_what_is_no_artefact_is_refused(change: Any) -> None:
     with pytest.raises(ModelError, match="is no lsa-1 model: fit it again"):
-        LsaEmbedder.from_bytes(change(fit_lsa(PUMPS).embedder.to_bytes()))
+        load_embedder(change(fit_lsa(PUMPS).embedder.to_bytes()))
 
 
 def test_a_vector_does_not_depend_on_the_texts_beside_it() -> None:
@@ -119,72 +115,3 @@ def test_models_and_vectors_are_the_same_to_the_bit_on_one_thread_and_on_two() -
         found.add(done.stdout)
     (line,) = found
     assert line.startswith("lsa-64@")
-
-
-class Endpoint(BaseHTTPRequestHandler):
-    """Answers with the length of each text, last text first; what it was asked is kept."""
-
-    asked: ClassVar[list[tuple[str | None, dict[str, Any]]]] = []
-    answer: ClassVar[bytes | None] = None
-    status: ClassVar[int] = 200
-
-    def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.asked.append((self.headers["Authorization"], body))
-        given = [{"index": i, "embedding": [len(text), 0, 0]} for i, text in enumerate(body["input"])]
-        self.send_response(self.status)
-        self.end_headers()
-        self.wfile.write(json.dumps({"data": given[::-1]}).encode() if self.answer is None else self.answer)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    monkeypatch.setattr(Endpoint, "asked", [])
-    server = HTTPServer(("127.0.0.1", 0), Endpoint)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/embed"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-def test_a_server_is_asked_in_batches_and_its_vectors_put_in_order(endpoint: str) -> None:
-    embedder = HttpEmbedder(endpoint, "m-3", 3, token="secret", batch=2)  # noqa: S106 - of a server of this test
-    found = embedder.embed(["a", "", "ccc"])
-    assert found.tolist() == [[1, 0, 0], [0, 0, 0], [1, 0, 0]]
-    assert Endpoint.asked == [
-        ("Bearer secret", {"model": "m-3", "input": ["a", ""]}),
-        ("Bearer secret", {"model": "m-3", "input": ["ccc"]}),
-    ]
-    assert embedder.embed([]).shape == (0, 3)
-
-
-@pytest.mark.parametrize(
-    ("answer", "status", "message"),
-    [
-        (b"{}", 500, "does not embed: HTTP Error 500"),
-        (b"not json", 200, "answers with other than an embedding for each of 1 texts"),
-        (b"[]", 200, "answers with other than an embedding"),
-        (b'{"data": []}', 200, "answers with other than an embedding"),
-        (b'{"data": [{"index": 0, "embedding": [1, 2]}]}', 200, r"gives vectors of shape \(1, 2\), expected \(1, 3\)"),
-        (b'{"data": [{"index": 0, "embedding": [1, 2, NaN]}]}', 200, r"gives vectors of .*, finite"),
-    ],
-)
-def test_a_server_that_does_not_answer_is_named(
-    endpoint: str, monkeypatch: pytest.MonkeyPatch, answer: bytes, status: int, message: str
-) -> None:
-    monkeypatch.setattr(Endpoint, "answer", answer)
-    monkeypatch.setattr(Endpoint, "status", status)
-    with pytest.raises(ModelError, match=f"{endpoint} {message}"):
-        HttpEmbedder(endpoint, "m", 3).embed(["a"])
-
-
-def test_an_address_must_be_one() -> None:
-    with pytest.raises(ModelError, match="file:///etc/hosts is no address of an embedding server"):
-        HttpEmbedder("file:///etc/hosts", "m", 3).embed(["a"])
-    with pytest.raises(ModelError, match=r"http://127\.0\.0\.1:1/ does not embed: .*refused"):
-        HttpEmbedder("http://127.0.0.1:1/", "m", 3).embed(["a"])

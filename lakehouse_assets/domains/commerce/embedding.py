@@ -14,9 +14,15 @@ from typing import Any
 import polars as pl
 
 from lakehouse_assets.lake.partitions import Window
-from lakehouse_assets.models.embedding import Embedder
-from lakehouse_assets.models.lsa import Fit, LsaEmbedder, fit_lsa
+from lakehouse_assets.models.embedding import Embedder, HttpEmbedder
+from lakehouse_assets.models.loading import load_embedder
+from lakehouse_assets.models.lsa import LsaEmbedder, fit_lsa
 
+type_of_fit = Callable[[list[str]], tuple[Embedder, float | None]]
+
+# Who embeds: None for a model of each tenant's own texts, or a server, as HttpEmbedder(url, model, dimension). Texts of
+# all tenants go to it then.
+SERVER: HttpEmbedder | None = None
 MODEL = {
     "date": pl.Date(),
     "model": pl.String(),
@@ -33,7 +39,7 @@ VECTOR = ["model", "text_sha256"]
 
 
 def fitted_models(
-    chunks: pl.LazyFrame, earlier: pl.LazyFrame, window: Window, fit: Callable[[list[str]], Fit] = fit_lsa
+    chunks: pl.LazyFrame, earlier: pl.LazyFrame, window: Window, fit: type_of_fit = fit_lsa
 ) -> pl.LazyFrame:
     """The model of each date that has one: fitted on the chunks of the last day of the month before, or where there
     were none on the date's own. A corpus that `earlier`, or another date of the window, was fitted on is not fitted
@@ -59,12 +65,17 @@ def fitted_models(
     return pl.LazyFrame(found, schema=MODEL)
 
 
+def fit_of(server: HttpEmbedder | None) -> type_of_fit:
+    """How a model comes about: a server has one already."""
+    return fit_lsa if server is None else lambda _texts: (server, None)
+
+
 def embedded(
     chunks: pl.LazyFrame,
     models: pl.LazyFrame,
     earlier: pl.LazyFrame,
     window: Window,
-    load: Callable[[bytes], Embedder] = LsaEmbedder.from_bytes,
+    load: Callable[[bytes], Embedder] = load_embedder,
 ) -> pl.LazyFrame:
     """Every chunk with its vector by the date's model; vectors of the same model and text are taken from `earlier`.
 
@@ -96,13 +107,13 @@ def _month_end_before(day: date) -> date:
     return day.replace(day=1) - timedelta(days=1)
 
 
-def _fitted(texts: list[str], digest: str, fit: Callable[[list[str]], Fit]) -> dict[str, Any]:
+def _fitted(texts: list[str], digest: str, fit: type_of_fit) -> dict[str, Any]:
     embedder, share = fit(texts)
     return {
         "model": embedder.model,
         "dimension": embedder.dimension,
-        "rank": embedder.components.shape[1],
-        "terms": len(embedder.terms),
+        "rank": embedder.components.shape[1] if isinstance(embedder, LsaEmbedder) else None,
+        "terms": len(embedder.terms) if isinstance(embedder, LsaEmbedder) else None,
         "explained_share": share,
         "corpus_sha256": digest,
         "artefact": embedder.to_bytes(),

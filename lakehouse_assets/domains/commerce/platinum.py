@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from lakehouse_assets.domains.commerce.chunking import chunk_rows
-from lakehouse_assets.domains.commerce.embedding import embedded, fitted_models
+from lakehouse_assets.domains.commerce.embedding import SERVER, embedded, fit_of, fitted_models
 from lakehouse_assets.lake.contract import Contract, column
 from lakehouse_assets.lake.partitions import Window, last_month_end
 from lakehouse_assets.lake.table import table
@@ -43,15 +43,21 @@ class EmbeddingModel(Contract):
 
     model: str = column("Name of the model: method, dimension, and digest of the artefact", key=True)
     dimension: int = column("Length of its vectors", ge=1)
-    rank: int = column("Directions that the texts span; the vectors are zero beyond them", ge=0)
-    terms: int = column("Terms that it knows", ge=0)
+    rank: int = column(
+        "Directions that the texts span, the vectors being zero beyond them; null for a server's model",
+        nullable=True,
+        ge=0,
+    )
+    terms: int = column("Terms that it knows; null for a server's model", nullable=True, ge=0)
     documents: int = column("Documents that it was fitted on", ge=1)
     chunks: int = column("Chunks that it was fitted on", ge=1)
     explained_share: float = column(
-        "Share of the squared weight of the terms that its directions hold", in_range={"min_value": 0, "max_value": 1}
+        "Share of the squared weight of the terms that its directions hold; null for a server's model",
+        nullable=True,
+        in_range={"min_value": 0, "max_value": 1},
     )
     corpus_sha256: str = column("Digest of the texts that it was fitted on")
-    artefact: pl.Binary = column("The model: JSON header and plain numbers")
+    artefact: pl.Binary = column("The model: JSON header and plain numbers, or the server that has it")
 
 
 @table(EmbeddingModel, windows={"platinum_document_chunks": last_month_end()}, carries_forward=True, sparse=True)
@@ -59,7 +65,7 @@ def platinum_embedding_model(
     platinum_document_chunks: pl.LazyFrame, window: Window, earlier: pl.LazyFrame
 ) -> pl.LazyFrame:
     """What a tenant's own texts say together needs no model from elsewhere, and none that changes by the day."""
-    return fitted_models(platinum_document_chunks, earlier, window)
+    return fitted_models(platinum_document_chunks, earlier, window, fit_of(SERVER))
 
 
 class DocumentEmbeddings(Contract):

@@ -44,7 +44,7 @@ BYTE_ORDER_MARKS = (
 class HashedFile:
     """A file read in blocks and hashed beside it, in a thread of its own as soon as there is more than one block.
 
-    The hash goes on over the files `beside` it.
+    With files `beside` it, the hash is that of all their hashes, so that nothing can move from one to the next unseen.
     """
 
     def __init__(self, path: Path, beside: Sequence[Path] = ()) -> None:
@@ -78,11 +78,10 @@ class HashedFile:
         while self.read(COPY_BYTES):
             pass
         self._settle()
-        while self._beside:
-            with self._beside.pop(0).open("rb") as stream:
-                while block := stream.read(COPY_BYTES):
-                    self._digest.update(block)
-        return self._digest.hexdigest()
+        if not self._beside:
+            return self._digest.hexdigest()
+        hashes = [self._digest.hexdigest(), *map(hash_file, self._beside)]
+        return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
     def _settle(self) -> None:
         if self._pending:

@@ -11,7 +11,7 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 from lakehouse_assets.domains.commerce.chunking import chunk_rows
-from lakehouse_assets.domains.commerce.embedding import embedded, fitted_models
+from lakehouse_assets.domains.commerce.embedding import embedded, fit_of, fitted_models
 from lakehouse_assets.domains.commerce.platinum import platinum_document_embeddings, platinum_embedding_model
 from lakehouse_assets.house import tables
 from lakehouse_assets.lake.lakehouse import Lakehouse
@@ -20,8 +20,9 @@ from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Window
 from lakehouse_assets.lake.plan import make_plan
 from lakehouse_assets.lake.storage import Lake
-from lakehouse_assets.models.embedding import type_of_vectors
+from lakehouse_assets.models.embedding import HttpEmbedder, type_of_vectors
 from lakehouse_assets.models.lsa import Fit, LsaEmbedder, fit_lsa
+from lakehouse_assets_tests.embedding_server import DIMENSION, Endpoint, serving
 from lakehouse_assets_tests.lake.small_lake import carry_out, rows
 
 JAN_30, JAN_31, FEB_1, FEB_2 = (date(2026, 1, 30) + timedelta(days=n) for n in range(4))
@@ -76,6 +77,9 @@ class Counting:
     def embed(self, texts: Sequence[str]) -> type_of_vectors:
         self.texts += texts
         return self.embedder.embed(texts)
+
+    def to_bytes(self) -> bytes:
+        return self.embedder.to_bytes()
 
 
 def models(texts: type_of_texts, first: date, last: date | None = None) -> pl.DataFrame:
@@ -160,6 +164,19 @@ def test_a_text_is_embedded_once_for_all_dates_and_documents() -> None:
     made = models(STORY, JAN_30, FEB_2).lazy()
     embedded(chunks(STORY), made, NO_VECTORS, window(FEB_1, FEB_2), counting.load).collect()
     assert sorted(counting.texts) == sorted([PUMP, BILL, NOTE])
+
+
+def test_a_server_embeds_by_its_model_and_only_what_is_new() -> None:
+    with serving() as address:
+        server = HttpEmbedder(address, "lengths", DIMENSION)
+        made = fitted_models(chunks(STORY), NO_MODELS, window(JAN_30, FEB_2), fit_of(server))
+        assert made.select("date", "model", "dimension", "rank", "terms", "explained_share").collect().rows() == [
+            (day, "lengths", DIMENSION, None, None, None) for day in STORY
+        ]
+        january = embedded(chunks(STORY), made, NO_VECTORS, window(JAN_30, JAN_31)).collect()
+        february = embedded(chunks(STORY), made, january.lazy(), window(FEB_1, FEB_2)).collect()
+    assert [sorted(body["input"]) for _, body in Endpoint.asked] == [sorted([PUMP, BILL]), [NOTE]]
+    assert february["embedding"].to_list() == [[1.0, 0.0, 0.0]] * 6
 
 
 LANDED = {
