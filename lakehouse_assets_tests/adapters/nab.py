@@ -20,15 +20,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from lakehouse_assets_tests.adapters.errors import AdapterError
+
 HEADER = ["timestamp", "value"]
 POINTS, SPANS = "combined_labels.json", "combined_windows.json"
 # What the files do not say: which of them are temperatures is in their names only.
 METRICS = ("temperature", "cpu_utilization", "network", "disk")
 OTHER_METRIC = "value"
-
-
-class AdapterError(Exception):
-    """A file is not of the benchmark's shape."""
 
 
 class Labelled(NamedTuple):

@@ -21,6 +21,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import NamedTuple
 
+from lakehouse_assets_tests.adapters.errors import AdapterError
+
 COLUMNS = ("InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country")
 TRANSACTIONS = (
     *("transaction_id", "customer_id", "product_id", "quantity"),
@@ -28,10 +30,6 @@ TRANSACTIONS = (
 )
 CUSTOMERS = ("customer_id", "source_customer_id", "name", "email", "signup_date", "region")
 PRODUCTS = ("product_id", "product_name", "category")
-
-
-class AdapterError(Exception):
-    """A file is not of Online Retail's shape."""
 
 
 class Line(NamedTuple):

@@ -11,8 +11,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from lakehouse_assets_tests.adapters.errors import AdapterError
 from lakehouse_assets_tests.adapters.labelled import best_baseline, chained, compared, z_scored
-from lakehouse_assets_tests.adapters.nab import AdapterError, Labelled, labels, lay_out
+from lakehouse_assets_tests.adapters.nab import Labelled, labels, lay_out
 from lakehouse_assets_tests.adapters.nab_report import build, report, table
 
 NAME = "oil_temperature_system_failure"

@@ -14,7 +14,8 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from lakehouse_assets.house import open_house
 from lakehouse_assets.lake.keys import asset_key
-from lakehouse_assets_tests.adapters.online_retail import AdapterError, LandingZone, day_files, read_day
+from lakehouse_assets_tests.adapters.errors import AdapterError
+from lakehouse_assets_tests.adapters.online_retail import LandingZone, day_files, read_day
 from lakehouse_assets_tests.adapters.online_retail_report import (
     CUSTOMERS,
     FACTS,
