@@ -11,7 +11,7 @@ import polars as pl
 from rich.table import Table as Grid
 
 from lakehouse_assets.cli.instance import dagster_instance
-from lakehouse_assets.cli.show import cell, dates_in_words, grid, progress, say, say_json
+from lakehouse_assets.cli.show import dates_in_words, grid, in_colour, progress, say, say_json
 from lakehouse_assets.house import open_house
 from lakehouse_assets.lake.errors import SelectionError
 from lakehouse_assets.lake.lakehouse import Lakehouse
@@ -39,7 +39,7 @@ def plan(
         say_json(_as_json(found))
         return
     for path, reason in found.refused:
-        say(f"[yellow]not ingested:[/] {cell(path)}: {cell(reason)}")
+        say(in_colour("yellow", "not ingested:", f"{path}: {reason}"))
     if found.is_empty:
         say(f"Nothing to build for {begin} … {end}.")
     else:
@@ -161,7 +161,7 @@ def tell(result: BackfillResult) -> None:
     """Say what a backfill did and where to look next."""
     say(_grid("Built", result.built) if result.built else "Nothing to do: all is up to date.")
     for reason in result.reasons:
-        say(f"[red]failed:[/] {cell(reason)}")
+        say(in_colour("red", "failed:", reason))
     if any(result.not_built.values()):
         say(_grid("Not built, because what they read failed", result.not_built))
     if result.is_complete:

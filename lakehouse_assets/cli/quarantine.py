@@ -11,7 +11,7 @@ import polars as pl
 
 from lakehouse_assets.cli.build import carry_out
 from lakehouse_assets.cli.instance import dagster_instance
-from lakehouse_assets.cli.show import cell, dates_in_words, grid, grid_of, rows, say, say_json
+from lakehouse_assets.cli.show import dates_in_words, grid, grid_of, in_colour, rows, say, say_json
 from lakehouse_assets.house import open_house
 from lakehouse_assets.lake import quarantine as lake_quarantine
 from lakehouse_assets.lake.lakehouse import Lakehouse
@@ -158,6 +158,6 @@ def _tell(partitions: dict[TableName, set[Partition]], before: int, after: int, 
     ]
     say(grid("Built again", ("table", "tenant", "dates"), shown))
     for reason in reasons:
-        say(f"[red]failed:[/] {cell(reason)}")
+        say(in_colour("red", "failed:", reason))
     say(f"{before - after} of {before} rows left quarantine; {after} are still there: lakehouse quarantine show")
     say("Build what is stale now: lakehouse backfill")

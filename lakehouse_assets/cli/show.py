@@ -15,6 +15,7 @@ import polars as pl
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as Grid
+from rich.text import Text
 
 from lakehouse_assets.lake.partitions import runs_of_dates
 
@@ -24,9 +25,12 @@ MOST_STRETCHES = 4
 
 
 def console(*, errors: bool = False) -> Console:
-    """Where people read: standard output, or standard error for what is no result."""
-    stream = sys.stderr if errors else sys.stdout
-    return Console(stderr=errors, width=None if stream.isatty() else PIPE_WIDTH, highlight=False)
+    """Where people read: standard output, or standard error for what is no result.
+
+    What stands in data must not be taken for markup, so nothing is: neither `[red]` nor `:smile:`.
+    """
+    width = None if (sys.stderr if errors else sys.stdout).isatty() else PIPE_WIDTH
+    return Console(stderr=errors, width=width, highlight=False, markup=False, emoji=False)
 
 
 def say(*lines: object) -> None:
@@ -34,7 +38,12 @@ def say(*lines: object) -> None:
     screen = console()
     for line in lines:
         # A sentence may be long, and is copied.
-        screen.print(line, soft_wrap=isinstance(line, str))
+        screen.print(line, soft_wrap=isinstance(line, str | Text))
+
+
+def in_colour(colour: str, word: str, sentence: str) -> Text:
+    """A sentence for `say` that begins with a word in colour."""
+    return Text.assemble((word, colour), " ", sentence)
 
 
 def say_json(value: Any) -> None:
@@ -77,8 +86,7 @@ def cell(value: object) -> str:
         case list() | tuple():
             return ", ".join(cell(part) for part in value)
         case _:
-            # What stands in data must not be taken for markup.
-            return str(value).replace("[", r"\[")
+            return str(value)
 
 
 def dates_in_words(dates: Iterable[date]) -> str:

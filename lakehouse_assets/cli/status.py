@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from lakehouse_assets.cli.show import cell, grid_of, rows, say, say_json
+from lakehouse_assets.cli.show import grid_of, in_colour, rows, say, say_json
 from lakehouse_assets.house import open_house
 from lakehouse_assets.lake import status as lake_status
 from lakehouse_assets.selection import select as select_tables
@@ -34,7 +34,7 @@ def status(select: list[str] | None, tenants: list[str] | None, *, with_stale: b
         last = pl.col("built_at").dt.strftime("%Y-%m-%d %H:%M"), pl.col("run_id").str.head(SHORT_ID).alias("run")
         say(grid_of("Tables by tenant", tables.select(*columns, *last).rename({"tenant_id": "tenant"})))
     if found.landing_fault:
-        say(f"[yellow]the landing zone was not looked at:[/] {cell(found.landing_fault)}")
+        say(in_colour("yellow", "the landing zone was not looked at:", found.landing_fault))
     if found.refused.height:
         say(grid_of("Not ingested", found.refused))
     say("Rejected rows: lakehouse quarantine list. What is due: lakehouse plan")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from lakehouse_assets.cli.instance import dagster_instance
-from lakehouse_assets.cli.show import cell, grid, say, say_json
+from lakehouse_assets.cli.show import grid, in_colour, say, say_json
 from lakehouse_assets.house import open_house
 from lakehouse_assets.lake.assets import TENANTS
 from lakehouse_assets.lake.retention import DROPPED
@@ -42,5 +42,5 @@ def tenants(*, as_json: bool) -> None:
     columns = ("tenant", "landed", "registered", "partitions", "last date")
     say(grid("Tenants", columns, (list(row.values()) for row in found)))
     for path, reason in landed.refused:
-        say(f"[yellow]not ingested:[/] {cell(path)}: {cell(reason)}")
+        say(in_colour("yellow", "not ingested:", f"{path}: {reason}"))
     say("A tenant is registered by the landing sensor, or by its first backfill: lakehouse backfill --tenant <name>")
