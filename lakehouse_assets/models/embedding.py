@@ -6,9 +6,9 @@ themselves (`lsa`).
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
-import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -95,7 +95,7 @@ class HttpEmbedder:
                 given = json.load(answer)["data"]
             by_index = {int(one["index"]): one["embedding"] for one in given}
             vectors = np.array([by_index[number] for number in range(len(texts))], dtype=np.float32)
-        except (urllib.error.URLError, TimeoutError) as error:
+        except (OSError, http.client.HTTPException) as error:
             raise ModelError(f"{self.url} does not embed: {error}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(

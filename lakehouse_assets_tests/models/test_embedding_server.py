@@ -58,6 +58,17 @@ def test_a_server_that_does_not_answer_is_named(
         HttpEmbedder(endpoint, "m", 3).embed(["a"])
 
 
+@pytest.mark.parametrize(
+    ("how", "message"), [("by the end", "IncompleteRead"), ("by a reset", "Connection reset by peer")]
+)
+def test_a_server_that_breaks_off_its_answer_is_named(
+    endpoint: str, monkeypatch: pytest.MonkeyPatch, how: str, message: str
+) -> None:
+    monkeypatch.setattr(Endpoint, "breaks_off", how)
+    with pytest.raises(ModelError, match=f"{endpoint} does not embed: .*{message}"):
+        HttpEmbedder(endpoint, "m", 3).embed(["a"])
+
+
 def test_an_address_must_be_one() -> None:
     with pytest.raises(ModelError, match="file:///etc/hosts is no address of an embedding server"):
         HttpEmbedder("file:///etc/hosts", "m", 3).embed(["a"])
