@@ -109,8 +109,8 @@ def mask(rules: Iterable[Rule], action: type_of_action) -> pl.Expr:
 
 def _masks(given: Sequence[pl.Series]) -> pl.Series:
     """Bits of broken rules: few rows break any, and only of these it is asked which."""
-    size = max(map(len, given))
-    kept = [one.new_from_index(0, size) if len(one) != size else one for one in given]  # a constant has length 1
+    size = next((len(one) for one in given if len(one) != 1), 1)  # a constant has length 1, whatever beside it
+    kept = [one.new_from_index(0, size) if len(one) != size else one for one in given]
     broken = (~reduce(and_, kept)).arg_true()
     masks = pl.repeat(0, size, dtype=pl.UInt64, eager=True)
     if broken.is_empty():

@@ -130,6 +130,18 @@ def test_valid_and_rejected_rows_are_all_rows(values: list[int | None]) -> None:
     assert rejected["a"].to_list() == [value for value in values if value is not None and value <= 0]
 
 
+@pytest.mark.parametrize("values", [[], [1], [1, -1, None]], ids=str)
+@pytest.mark.parametrize("is_kept", [True, False])
+@pytest.mark.parametrize("beside", [[rule("positive", pl.col("a") > 0)], []], ids=["beside a column", "alone"])
+def test_a_rule_may_say_the_same_of_every_row(values: list[int | None], is_kept: bool, beside: list[Rule]) -> None:
+    frame = pl.LazyFrame({"a": values}, schema={"a": pl.Int64})
+    found = judge(frame, [rule("constant", pl.lit(value=is_kept)), *beside])
+    kept = [value for value in values if is_kept and not (beside and value == -1)]
+    assert found.valid.collect()["a"].to_list() == kept
+    assert found.valid.collect(engine="streaming")["a"].to_list() == kept
+    assert found.rejected.collect().height == len(values) - len(kept)
+
+
 @given(st.lists(st.tuples(st.integers(0, 7), st.integers(1, 5))))
 def test_counts_add_up_over_masks(masks: list[tuple[int, int]]) -> None:
     rules = [rule(name, pl.lit(value=True)) for name in "abc"]
