@@ -16,7 +16,7 @@ import polars as pl
 
 from lakehouse_assets.models.arrays import type_of_floats
 from lakehouse_assets.models.embedding import type_of_vectors
-from lakehouse_assets.models.terms import TERM, plain
+from lakehouse_assets.models.terms import LETTER, SIGN, plain
 
 # How soon more of the same word stops counting, and how much longer texts are discounted.
 K1 = 1.2
@@ -64,25 +64,32 @@ def z_scored(values: type_of_floats) -> type_of_floats:
 
 
 def term_frequencies(texts: pl.Series, terms: Sequence[str]) -> type_of_floats:
-    """How often each text (row) has each term (column)."""
-    found = np.zeros((len(texts), len(terms)))
+    """How often each text (row) has each term (column); terms as `terms_of` gives them."""
     if not len(texts) or not terms:
-        return found
-    numbers = pl.LazyFrame({"term": list(terms), "number": list(range(len(terms)))})
-    counted = (
-        pl.LazyFrame({"text": texts})
-        .select(pl.int_range(pl.len()).cast(pl.Int64).alias("row"), plain(pl.col("text")).alias("text"))
-        # Only a text that has the letters of a term can have the term, and few do.
-        .filter(pl.col("text").str.contains_any(list(terms)))
-        .select("row", pl.col("text").str.extract_all(TERM).alias("term"))
-        .explode("term", empty_as_null=False)
-        .join(numbers, on="term")
-        .group_by("row", "number")
-        .agg(pl.len().alias("count"))
-        .collect(engine="streaming")
-    )
-    found[counted["row"].to_numpy(), counted["number"].to_numpy()] = counted["count"].to_numpy()
-    return found
+        return np.zeros((len(texts), len(terms)))
+    signs = pl.Series(terms).str.contains(SIGN)
+    counts = [
+        (_signs if is_sign else _words)(pl.col("text"), term).cast(pl.Float64).alias(str(number))
+        for number, (term, is_sign) in enumerate(zip(terms, signs, strict=True))
+    ]
+    lower = pl.LazyFrame({"text": texts}).select(plain(pl.col("text")))
+    # Laid out by rows, as the sums of the scores go: in another order, they would end in other bits.
+    return np.ascontiguousarray(lower.select(counts).collect(engine="streaming").to_numpy())
+
+
+def _signs(text: pl.Expr, sign: str) -> pl.Expr:
+    """How often a plain text has the sign, which is a term wherever it stands."""
+    return text.str.count_matches(sign, literal=True)
+
+
+def _words(text: pl.Expr, word: str) -> pl.Expr:
+    """How often a plain text has the word, found without cutting the text into all of its words.
+
+    They are the words that begin with it, less those that go on after it. Matches of either begin before a word and end
+    in it, so that none hides the next.
+    """
+    begun = rf"(?:^|[^\p{{L}}\p{{M}}\p{{N}}]|{SIGN}){word}"
+    return text.str.count_matches(begun).cast(pl.Int64) - text.str.count_matches(begun + LETTER)
 
 
 def snippet(text: str, terms: Sequence[str], characters: int = SNIPPET_CHARACTERS) -> str:

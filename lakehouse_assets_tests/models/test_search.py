@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakehouse_assets.models.search import bm25, search_scores, snippet, term_frequencies, z_scored
-from lakehouse_assets.models.terms import terms_of
+from lakehouse_assets.models.terms import term_counts, terms_of
 
 WORDS = st.lists(st.sampled_from(["pump", "Pumpe", "heat", "night", "PUMP", "pumps", "12", "."]), max_size=12)
 
@@ -33,6 +33,14 @@ def test_terms_are_counted_as_whole_words_in_any_letter_case(texts: list[list[st
     expected = [[len(re.findall(rf"\b{term}\b", text.lower())) for term in terms] for text in joined]
     assert found.shape == (len(texts), len(terms))
     assert found.tolist() == expected
+
+
+@given(st.lists(st.text("awW7_ ,ä漢の\u0301ﬁ²ก\n\u200dİ", max_size=14), max_size=8), st.text("aw7漢のäi ", max_size=6))
+def test_terms_are_counted_as_if_every_term_were(texts: list[str], question: str) -> None:
+    terms = terms_of(question)
+    counted = term_counts(texts).rows_by_key(["row", "term"], unique=True)
+    expected = [[counted.get((row, term), (0,))[0] for term in terms] for row in range(len(texts))]
+    assert term_frequencies(pl.Series(texts, dtype=pl.String), terms).tolist() == expected
 
 
 def test_standard_deviations() -> None:
