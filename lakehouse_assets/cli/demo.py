@@ -73,12 +73,12 @@ def demo(tenants: list[str] | None, *, as_json: bool) -> None:
     tables = _by_table(found.tables)
     counted = quarantine.counts(house, quarantine.Wanted(tenants=tenants))
     rules = counted.group_by("table", "rule").agg(pl.col("rows").sum()).sort("table", "rule")
-    tenant = min(tenants or found.tables["tenant_id"].unique().to_list())
-    answers = _answers(house, tenant, set(tables["table"]))
+    tenant = min(tenants or found.tables["tenant_id"].unique().to_list(), default=None)
+    answers = _answers(house, tenant, set(tables["table"])) if tenant else {}
     if as_json:
         told = {question.name: {tenant: rows_as_json(answer)} for question, answer in answers.items()}
         say_json({"tables": rows(tables), "quarantine": rows(rules), **told, "backfill": outcome(result)})
-    else:
+    elif tenant:
         _tell(house, tables, rules, tenant, answers)
     if not result.is_complete:
         if not as_json:

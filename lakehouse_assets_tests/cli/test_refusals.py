@@ -64,6 +64,15 @@ def test_nothing_landed_says_so(new_place: type_of_places, tmp_path: Path) -> No
     assert "nothing has landed for newcomer" in answer.errors
 
 
+def test_a_demo_that_could_build_nothing_says_why(new_place: type_of_places, tmp_path: Path) -> None:
+    place = new_place(tmp_path / "place")
+    (place.folder / "lake").write_text("where the lake should be")
+    answer = place.run("demo")
+    assert answer.status == 1
+    assert "failed: " in answer.text
+    assert place.run("demo", "--json").json["tables"] == []
+
+
 def test_help_imports_nothing_heavy() -> None:
     script = f"""
 import sys
