@@ -1,18 +1,19 @@
-"""What runs by itself: the landing sensor, the two nightly schedules, freshness by tenant, and alerts of failed runs.
+"""What runs by itself: the landing sensor, the nights, freshness by tenant, and alerts of failed runs.
 
-Belongs here: when runs start, and over which rectangles. Not here: what they do (`lake.runner`).
+Belongs here: what lands, and all sensors and schedules in one place. Not here: the nights (`nights`), which runs can
+start together (`waves`), and what they do (`lake.runner`).
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import blake2b
 
 import dagster as dg
 
-from lakehouse_assets.backfill import ORIGIN, register_tenants, run_tags, runs_of
+from lakehouse_assets.backfill import ORIGIN
 from lakehouse_assets.house import open_house, tables
 from lakehouse_assets.lake.alerts import run_failure_alerts, sinks
 from lakehouse_assets.lake.assets import TENANTS
@@ -23,22 +24,15 @@ from lakehouse_assets.lake.landing import LandingFile
 from lakehouse_assets.lake.ledger import LEDGER
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition, Rectangle, rectangles
-from lakehouse_assets.lake.plan import make_plan, plan_of_landings, without_blocked
+from lakehouse_assets.lake.plan import plan_of_landings, without_blocked
+from lakehouse_assets.nights import nightly_schedules, nights_sensor
 from lakehouse_assets.settings import Settings
+from lakehouse_assets.waves import MOST_BYTES_TO_SURVEY, UNFINISHED_RUNS, assets_of, first_groups, run_request
 
 LANDING = "landing"
 # What lands is to show within a minute: a tick, a process for the run, and the run must fit in.
 TICK_SECONDS = 10
-# A tick has a minute. Larger news is landed in bronze first, and the next tick knows its dates from there.
-MOST_BYTES_TO_SURVEY = 64 * 2**20
 FRESHNESS = dg.AssetCheckKey(asset_key(LEDGER), "fresh_for_every_tenant")
-UNFINISHED_RUNS = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 
 def _seen(files: Iterable[LandingFile]) -> dict[str, str]:
@@ -50,26 +44,15 @@ def _seen(files: Iterable[LandingFile]) -> dict[str, str]:
     return {tenant: digest.hexdigest() for tenant, digest in digests.items()}  # type: ignore[attr-defined]
 
 
-def _run_request(names: Sequence[TableName], rectangle: Rectangle, origin: str, salt: str) -> dg.RunRequest:
-    tags = run_tags(rectangle, origin)
-    asked = json.dumps([[str(name) for name in names], sorted(tags.items()), salt])
-    key = f"{origin}-{rectangle.first}-{rectangle.last}-{blake2b(asked.encode(), digest_size=8).hexdigest()}"
-    return dg.RunRequest(run_key=key, tags=tags, asset_selection=[asset_key(name) for name in names])
-
-
 def run_requests(
-    build: Mapping[TableName, Collection[Partition]], order: Sequence[str], origin: str, salt: str
+    build: Mapping[TableName, Collection[Partition]], order: Sequence[str], salt: str
 ) -> dict[str, tuple[dg.RunRequest, tuple[TableName, ...], Rectangle]]:
-    """The runs of a plan that can start together, by run key: those that read nothing that another of them builds."""
+    """The runs of a plan that can start together, by run key."""
     found = {}
-    waiting: set[TableName] = set()
-    for names, rectangle in runs_of(build, order):
-        reads = {upstream for name in names for upstream in tables()[name].reads} - set(names)
-        waiting.update(names)
-        if reads & waiting:
-            continue
-        request = _run_request(names, rectangle, origin, salt)
-        found[str(request.run_key)] = (request, names, rectangle)
+    for group in first_groups(build):
+        for rectangle in rectangles(group.partitions, order):
+            request = run_request(group.tables, rectangle, LANDING, salt)
+            found[str(request.run_key)] = (request, group.tables, rectangle)
     return found
 
 
@@ -84,7 +67,11 @@ def evaluate_landing(
     state = json.loads(cursor) if cursor else {"seen": {}, "pending": {}}
     listing = house.landing.list(sources=house.sources.values())
     seen = _seen(listing.files)
+    if state["seen"] and not seen and not house.landing.tenants().tenant_ids:
+        # A share that is not mounted looks like this: no lake is emptied for it.
+        return [], [], json.dumps(state), f"there is no tenant left in {house.landing.root}: is it the landing zone?"
     changed = {tenant for tenant, digest in seen.items() if state["seen"].get(tenant) != digest}
+    changed |= state["seen"].keys() - seen.keys()
     pending: dict[str, list[str]] = {tenant: [] for tenant in changed} | {
         tenant: keys for tenant, keys in state["pending"].items() if tenant not in changed
     }
@@ -102,7 +89,7 @@ def evaluate_landing(
     tried = {key for keys in pending.values() for key in keys}
     failed: dict[TableName, set[Partition]] = {}
     while True:
-        wave = run_requests(without_blocked(house, plan.build, failed), [*known, *new], LANDING, _salt(seen, pending))
+        wave = run_requests(without_blocked(house, plan.build, failed), [*known, *new], _salt(seen, pending))
         if not wave:
             break
         started = {key: request for key, (request, _, _) in wave.items() if key not in tried}
@@ -122,14 +109,10 @@ def _salt(seen: Mapping[str, str], pending: Iterable[str]) -> str:
     return versions + "".join(seen.get(tenant, "") for tenant in sorted(pending))
 
 
-def _selection(*layers: str) -> dg.AssetSelection:
-    return dg.AssetSelection.assets(*(asset_key(name) for name in tables() if not layers or name.layer in layers))
-
-
 def _landing_sensor() -> dg.SensorDefinition:
     @dg.sensor(
         name="landing",
-        target=_selection(),
+        target=assets_of(),
         minimum_interval_seconds=TICK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Builds what new, late and corrected files affect; registers new tenants.",
@@ -149,55 +132,6 @@ def _landing_sensor() -> dg.SensorDefinition:
         )
 
     return landing
-
-
-def evaluate_night(
-    house: Lakehouse, instance: dg.DagsterInstance, day: date, layers: Collection[str], name: str
-) -> list[dg.RunRequest]:
-    """The runs that close a day for every tenant: states are carried forward even where nothing landed.
-
-    What a night begins it also ends, whether or not the landing sensor runs. Tenants that lack the day alone share
-    runs. One that lacks what the day reads, too, gets a run of its own over all tables and dates that it lacks: a run
-    builds inputs before their readers, and what fails in it holds up nobody else. Tenants that are new are registered.
-    """
-    selected = [table for table in house.tables if table.layer in layers]
-    plan = make_plan(house, selected, None, day, day, only_registered=True)
-    if sum(file.size_bytes for file in plan.new_files) <= MOST_BYTES_TO_SURVEY:
-        plan = make_plan(house, selected, None, day, day)
-    order = register_tenants(instance, {p.tenant_id for partitions in plan.build.values() for p in partitions})
-    found: list[tuple[tuple[TableName, ...], Rectangle]] = []
-    together: dict[tuple[TableName, ...], list[Partition]] = {}
-    for tenant in order:
-        lacking = {table: dates for table in plan.build if (dates := _dates(plan.build[table], tenant))}
-        every = set().union(*lacking.values())
-        if every == {day} and all(table.layer in layers for table in lacking):
-            together.setdefault(tuple(lacking), []).append(Partition(tenant, day))
-        elif every:
-            found.append((tuple(lacking), Rectangle(min(every), max(every), (tenant,))))
-    for names, partitions in together.items():
-        found.extend((names, rectangle) for rectangle in rectangles(partitions, order))
-    return [_run_request(names, rectangle, name, str(day)) for names, rectangle in found]
-
-
-def _dates(partitions: Collection[Partition], tenant: str) -> set[date]:
-    return {partition.date for partition in partitions if partition.tenant_id == tenant}
-
-
-def _nightly(name: str, hour: int, layers: tuple[str, ...]) -> dg.ScheduleDefinition:
-    @dg.schedule(
-        name=name,
-        cron_schedule=f"0 {hour} * * *",
-        execution_timezone="UTC",
-        target=_selection(*layers),
-        default_status=dg.DefaultScheduleStatus.RUNNING,
-        description=f"Builds {' and '.join(layers)} of the day that has ended, for every tenant.",
-    )
-    def nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        day = context.scheduled_execution_time.date() - timedelta(days=1)
-        requests = evaluate_night(open_house(), context.instance, day, layers, name)
-        return requests or dg.SkipReason(f"{day} is built for every tenant")
-
-    return nightly
 
 
 def checks() -> list[dg.AssetChecksDefinition]:
@@ -229,15 +163,14 @@ def checks() -> list[dg.AssetChecksDefinition]:
 
 
 def sensors() -> list[dg.SensorDefinition]:
-    """The landing sensor and the alerts of failed runs."""
-    return [_landing_sensor(), run_failure_alerts(Settings.from_environment().alert_webhook)]
+    """The landing sensor, the one that goes on with the nights, and the alerts of failed runs."""
+    return [_landing_sensor(), nights_sensor(), run_failure_alerts(Settings.from_environment().alert_webhook)]
 
 
 def schedules() -> list[dg.ScheduleDefinition]:
-    """02:00 UTC bronze and silver, 03:00 UTC gold and platinum, of the day before."""
+    """The nights, and the check of freshness when they are over."""
     return [
-        _nightly("bronze_to_silver_daily", 2, ("bronze", "silver")),
-        _nightly("silver_to_gold_daily", 3, ("gold", "platinum")),
+        *nightly_schedules(),
         dg.ScheduleDefinition(
             name="freshness_by_tenant_daily",
             cron_schedule="0 4 * * *",

@@ -75,14 +75,19 @@ def make_plan(
 ) -> BuildPlan:
     """What must be built for these tables, tenants (None: all that have landed, in the tables' domains) and dates.
 
+    Of a tenant that nobody names and whose files were all removed, only what is built can be stale: no day is due.
     Files that bronze has not read are read here, to learn the dates of their rows; `only_registered` takes those
     into account for bronze alone. `rebuild` asks for the named partitions even where they are up to date.
     """
     plan, of_tenants = _open_plan(house, tenants, only_registered=only_registered)
-    concerns = house.concerns([tenant.tenant for tenant in of_tenants]) if tenants is None else {}
+    concerns = house.concerns([tenant.tenant for tenant in of_tenants if tenant.has_landed]) if tenants is None else {}
     for tenant in of_tenants:
-        mine = [name for name in selected if tenants is not None or name in concerns[tenant.tenant]]
-        tenant.add({name: days(first, last) for name in mine}, rebuild=rebuild)
+        if tenants is None and not tenant.has_landed:
+            wanted = {name: [day for day in tenant.built[name] if first <= day <= last] for name in selected}
+        else:
+            mine = [name for name in selected if tenants is not None or name in concerns[tenant.tenant]]
+            wanted = {name: days(first, last) for name in mine}
+        tenant.add(wanted, rebuild=rebuild)
     return plan
 
 
@@ -111,8 +116,11 @@ def _open_plan(
         else:
             bounds = f"ingest date {file.date} is no partition: they go from {house.start} to {house.newest}"
             plan.refused.append(RefusedPath(file.path, bounds))
+    ledger = house.ledger.read(tenants=None if tenants is None else list(by_tenant))
+    for tenant in ledger["tenant_id"].unique():
+        by_tenant.setdefault(tenant, [])
     register = house.files.read(tenants=list(by_tenant))
-    built = entries(house.ledger.read(tenants=list(by_tenant)))
+    built = entries(ledger)
     found = []
     for tenant, files in sorted(by_tenant.items()):
         mine = register.filter(pl.col("tenant_id") == tenant)
@@ -132,7 +140,7 @@ class _TenantPlan:
         *,
         only_registered: bool,
     ) -> None:
-        self.house, self.tenant, self.plan = house, tenant, plan
+        self.house, self.tenant, self.plan, self.has_landed = house, tenant, plan, bool(files)
         self.built = {name: built.get((name, tenant), {}) for name in house.tables}
         self.unread: dict[TableName, set[date]] = {}
         self.landed = {

@@ -1,10 +1,8 @@
-"""Backfill, sensor and schedules give equal rows, and a failed partition holds up nothing but its readers."""
+"""Backfill and sensor give equal rows, and a failed partition holds up nothing but its readers."""
 
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -12,9 +10,8 @@ import dagster as dg
 import polars as pl
 import pytest
 
-from lakehouse_assets.automation import evaluate_landing, evaluate_night, schedules
-from lakehouse_assets.backfill import QUIET, backfill, register_tenants
-from lakehouse_assets.house import open_house
+from lakehouse_assets.automation import evaluate_landing
+from lakehouse_assets.backfill import backfill, register_tenants
 from lakehouse_assets.lake.assets import RANGE_END, RANGE_START
 from lakehouse_assets.lake.keys import asset_key, partition_key
 from lakehouse_assets.lake.lakehouse import Lakehouse
@@ -22,71 +19,17 @@ from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition
 from lakehouse_assets.lake.plan import make_plan
 from lakehouse_assets_tests.pipeline.crm_landings import assert_same, contents, land
-
-FIRST, MIDDLE, LAST = date(2026, 1, 5), date(2026, 1, 6), date(2026, 1, 7)
-INTERACTIONS = TableName("crm", "silver", "interactions_clean")
-CHANNELS = TableName("crm", "gold", "channel_performance")
-FEATURES = TableName("crm", "gold", "customer_features")
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:
-        yield made
-
-
-def land_three_days(root: Path) -> None:
-    for tenant in ("acme", "globex"):
-        for day in (FIRST, MIDDLE, LAST):
-            land(root, tenant, "customers", day, "c.csv", [{"customer_id": f"c{day.day}", "customer_name": "Ada"}])
-            lead = {"lead_id": f"l{day.day}", "customer_id": "c5", "status": "closed_won", "deal_value": "10.005"}
-            lead |= {"created_date": str(FIRST), "closed_date": str(day), "updated_at": f"{day}T10:00:00Z"}
-            land(root, tenant, "leads", day, "l.csv", [lead])
-            call = {"interaction_id": f"i{day.day}", "customer_id": "c5", "channel": "call", "outcome": "positive"}
-            late = {
-                **call,
-                "interaction_id": f"late{day.day}",
-                "interaction_at": "2026-01-05 08:00",
-                "channel": "email",
-            }
-            rows = [{**call, "interaction_at": f"{day} 09:00"}, {**late, "interaction_at": f"2026-01-05 0{day.day}:00"}]
-            land(root, tenant, "interactions", day, "i.csv", rows)
-
-
-def house_in(monkeypatch: pytest.MonkeyPatch, landing: Path, lake: Path) -> Lakehouse:
-    monkeypatch.setenv("LAKEHOUSE_LANDING", str(landing))
-    monkeypatch.setenv("LAKEHOUSE_ROOT", str(lake))
-    return open_house()
-
-
-@pytest.fixture(scope="module")
-def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The three days landed, and a lake in which a backfill has built them: for copies only."""
-    folder = tmp_path_factory.mktemp("built")
-    land_three_days(folder / "landing")
-    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
-        house = house_in(patch, folder / "landing", folder / "lake")
-        assert backfill(house, list(house.tables), None, FIRST, LAST, instance=instance).is_complete
-    return folder
-
-
-@pytest.fixture
-def built(built_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lakehouse:
-    shutil.copytree(built_once, tmp_path, dirs_exist_ok=True)
-    return house_in(monkeypatch, tmp_path / "landing", tmp_path / "lake")
-
-
-def run(request: dg.RunRequest, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-    from lakehouse_assets.definitions import defs
-
-    job = defs.resolve_implicit_global_asset_job_def()
-    return job.execute_in_process(
-        asset_selection=request.asset_selection,
-        tags=request.tags,
-        instance=instance,
-        raise_on_error=False,
-        run_config=QUIET,
-    )
+from lakehouse_assets_tests.pipeline.three_days import (
+    CHANNELS,
+    FEATURES,
+    FIRST,
+    INTERACTIONS,
+    LAST,
+    MIDDLE,
+    house_in,
+    land_three_days,
+    run,
+)
 
 
 def run_sensor_until_quiet(
@@ -202,42 +145,30 @@ def test_a_failed_run_is_asked_for_again_only_when_its_input_changes(
     assert make_plan(house, list(house.tables), None, FIRST, LAST).is_empty
 
 
-def test_the_nightly_schedules_close_the_day_for_every_tenant(
+def test_removed_files_are_noticed_also_when_they_were_all_that_a_tenant_landed(
     built: Lakehouse, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    house = built
-    nights = {schedule.name: schedule.cron_schedule for schedule in schedules()}
-    assert nights["bronze_to_silver_daily"] == "0 2 * * *"
-    assert nights["silver_to_gold_daily"] == "0 3 * * *"
-    day = date(2026, 1, 8)
-    for layers in (("bronze", "silver"), ("gold", "platinum")):
-        for request in evaluate_night(house, instance, day, layers, "night"):
-            assert run(request, instance).success
-        assert evaluate_night(house, instance, day, layers, "night") == []
-    assert make_plan(house, list(house.tables), None, date(2026, 1, 8), date(2026, 1, 8)).is_empty
-    features = pl.read_delta(house.lake.uri(FEATURES)).filter(pl.col("date") == date(2026, 1, 8))
-    assert sorted(features["tenant_id"].unique()) == ["acme", "globex"]
+    house, landing = built, tmp_path / "landing"
+    _, cursor = run_sensor_until_quiet(house, instance)
+    for file in (landing / "acme").rglob("*.csv"):
+        file.unlink()
+    plan = make_plan(house, list(house.tables), None, FIRST, LAST)
+    assert {partition.tenant_id for found in plan.build.values() for partition in found} == {"acme"}
+    runs, cursor = run_sensor_until_quiet(house, instance, cursor)
+    assert runs > 0
+    assert make_plan(house, list(house.tables), None, FIRST, LAST).is_empty
+    assert pl.read_delta(house.lake.uri(FEATURES))["tenant_id"].unique().to_list() == ["globex"]
+    assert evaluate_landing(house, instance, cursor)[3] == "nothing has landed since the last tick"
+    later = make_plan(house, list(house.tables), None, LAST, date(2026, 1, 8))
+    assert {partition.tenant_id for found in later.build.values() for partition in found} == {"globex"}, "no day is due"
 
 
-def test_a_night_brings_everything_up_to_date_where_no_sensor_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
+def test_a_landing_zone_that_is_not_there_empties_no_lake(
+    built: Lakehouse, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
-    """On a new lake, and after a late row of one tenant, which affects days before the one that is closed."""
-    landing = tmp_path / "landing"
-    land_three_days(landing)
-    house = house_in(monkeypatch, landing, tmp_path / "lake")
-    tables = list(house.tables)
-    for layers in (("bronze", "silver"), ("gold", "platinum")):
-        for request in evaluate_night(house, instance, LAST, layers, "night"):
-            assert run(request, instance).success
-    assert make_plan(house, tables, None, LAST, LAST).is_empty
-
-    late = {"interaction_id": "x", "customer_id": "c6", "channel": "meeting", "interaction_at": "2026-01-06 23:00"}
-    land(landing, "acme", "interactions", LAST, "late.csv", [late])
-    day = date(2026, 1, 8)
-    for layers in (("bronze", "silver"), ("gold", "platinum")):
-        for request in evaluate_night(house, instance, day, layers, "night"):
-            assert run(request, instance).success
-    assert make_plan(house, tables, None, day, day).is_empty
-    counted = pl.read_delta(house.lake.uri(CHANNELS)).filter(date=day, tenant_id="acme", channel="meeting")
-    assert counted["interactions"].to_list() == [1]
+    _, cursor = run_sensor_until_quiet(built, instance)
+    (tmp_path / "landing").rename(tmp_path / "unmounted")
+    (tmp_path / "landing").mkdir()
+    requests, _, kept, reason = evaluate_landing(built, instance, cursor)
+    assert (requests, json.loads(kept)) == ([], json.loads(cursor))
+    assert "no tenant left" in str(reason)
