@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Self
 
 import polars as pl
 
-from lakehouse_assets.lake.errors import ComputationError
+from lakehouse_assets.lake.errors import UnreconciledError
 from lakehouse_assets.lake.fingerprints import Fingerprints
 from lakehouse_assets.lake.judge import QUARANTINE_SCHEMA
 from lakehouse_assets.lake.lakehouse import Lakehouse
@@ -96,13 +96,13 @@ def registered(
 ) -> dict[str, Any]:
     """The register row of a file from the census of its rows.
 
-    Raises ComputationError where its records are not all among rows and malformed ones.
+    Raises UnreconciledError where its records are not all among rows and malformed ones.
     """
     file, content = opened.file, opened.content
     mine = counted.filter(pl.col("_source_file") == file.path)
     rows, malformed = int(mine["rows"].sum()), content.malformed.height
     if rows + malformed != content.records:
-        raise ComputationError(
+        raise UnreconciledError(
             f"file {file.path}: {content.records} records were counted, but {rows} rows and {malformed} malformed"
             " records were read; nothing of its partition was written"
         )

@@ -52,9 +52,8 @@ def check_results(table: Table, report: StepReport) -> list[dg.AssetCheckResult]
     figures = {
         name: report.total(name) for name in ("rows_in", "rows_kept", "rows_rejected", "rows_duplicate", "rows_deleted")
     }
-    reconciled = all(p.is_reconciled for p in judged) and not any(
-        p not in {r.partition for r in refused} for p in report.failed
-    )
+    faulty = report.failed.keys() - {p.partition for p in refused}
+    reconciled = all(p.is_reconciled for p in judged) and not faulty
     results = [
         result("reconciliation", error, passed=reconciled, **figures),
         result(
@@ -76,5 +75,6 @@ def check_results(table: Table, report: StepReport) -> list[dg.AssetCheckResult]
     for name in table.alerts_by_name:
         broken = [found for chunk in report.chunks for found in chunk.alerts.get(name, ())]
         shown = [{key: str(value) for key, value in figures.items()} for figures in broken[:SHOWN]]
-        results.append(result(name, error, passed=not broken, dates=len(broken), broken=shown))
+        figures_of_alert = {"dates": len(broken), "broken": shown, "not_evaluated": len(faulty)}
+        results.append(result(name, error, passed=not broken and not faulty, **figures_of_alert))
     return results

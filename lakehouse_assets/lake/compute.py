@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from typing import Any, cast
 
 import polars as pl
 
-from lakehouse_assets.lake.contract import Rule
 from lakehouse_assets.lake.errors import ComputationError
-from lakehouse_assets.lake.fingerprints import Fingerprints
 from lakehouse_assets.lake.judge import (
     BROKEN,
     DELETED,
@@ -30,86 +27,21 @@ from lakehouse_assets.lake.judge import (
     with_deleted,
     with_raw,
 )
-from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import Entry
 from lakehouse_assets.lake.live_files import PARTITION_SCHEMA
-from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.partitions import Window
 from lakehouse_assets.lake.settle import settle_entities, settle_events
 from lakehouse_assets.lake.source import BUSINESS_DATE, Source
 from lakehouse_assets.lake.standing import complete, flag_names, row_flags
+from lakehouse_assets.lake.step import Chunk, Plan
 from lakehouse_assets.lake.table import EARLIER, WINDOW, Table, type_of_function
-
-# So many rows are one piece of a stream, and as many bytes of Parquet are soon read.
-GATHERED_ROWS = 100_000
-GATHERED_BYTES = 16 * 2**20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a chunk computes: `judged` rows, and from the valid ones those that stand, by `finish`.
-
-    `finish` gives the contract's columns and the `_flags` mask. Where rows must be `settled` first, it reads the valid
-    ones, their columns `kept`, several times: give them to it from a place that is cheap to read.
-    `expected` gives the rows that must be judged per date as the register knows them, None where no one counts.
-    """
-
-    judged: Judged
-    finish: Callable[[pl.LazyFrame], pl.LazyFrame]
-    rules: tuple[Rule, ...]
-    settled: bool = False
-    kept: Sequence[str] = field(default_factory=list)
-    expected: Mapping[date, int] | None = None
-    flag_names: Sequence[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """What a plan is made for: a table, a tenant, consecutive dates, and what is known of its inputs."""
-
-    house: Lakehouse
-    table: Table
-    window: Window
-    register: pl.DataFrame
-    entries: Mapping[tuple[TableName, str], Mapping[date, Entry]]
-    fingerprints: Fingerprints
-
-    @property
-    def dates(self) -> list[date]:
-        return self.window.dates()
-
-    def scan(self, name: TableName, dates: Sequence[date]) -> pl.LazyFrame:
-        schema = self.house.table(name).schema
-        return self.house.lake.scan(name, schema, tenants=[self.window.tenant_id], dates=dates)
-
-    def landed(self, dates: Sequence[date], where: pl.Expr | None = None) -> pl.LazyFrame:
-        """The bronze rows of a source table's dates; few rows of many files in one piece, for which Python is called
-        once.
-        """
-        name = _bronze_name(self)
-        files = self.house.lake.files(name, tenant_id=[self.window.tenant_id], date=dates)
-        rows = self.house.lake.scan_files(name, self.house.table(name).schema, files["path"].to_list())
-        rows = rows if where is None else rows.filter(where)
-        if files["num_records"].sum() > GATHERED_ROWS or files["size_bytes"].sum() > GATHERED_BYTES:
-            return rows
-        return rows.collect(engine="streaming").rechunk().lazy()
-
-    @property
-    def bronze_entries(self) -> Mapping[date, Entry] | None:
-        """What the ledger says of a source table's bronze, None for other tables."""
-        return self.built(_bronze_name(self)) if self.table.source is not None else None
-
-    def built(self, name: TableName) -> Mapping[date, Entry]:
-        return self.entries.get((name, self.window.tenant_id), {})
 
 
 def plan_chunk(chunk: Chunk) -> Plan:
     """The plan of a chunk of a table that is computed from tables."""
     source = chunk.table.source
     if source is None:
-        alike = [carried_forward(chunk, day) for day in chunk.dates] if chunk.table.carries_forward else [None]
-        carried = [day for day in alike if day is not None]
-        return _copied(chunk, carried) if len(carried) == len(alike) else _derived(chunk)
+        carried = carried_forward(chunk)
+        return _derived(chunk) if carried is None else _copied(chunk, carried)
     return _events(chunk, source) if source.kind == "event" else _entities(chunk, source)
 
 
@@ -149,10 +81,6 @@ def _checked(table: Table, given: object, promised: Mapping[str, pl.DataType]) -
     return given
 
 
-def _bronze_name(chunk: Chunk) -> TableName:
-    return next(iter(chunk.table.inputs.values())).table
-
-
 def _events(chunk: Chunk, source: Source) -> Plan:
     dates = chunk.dates
     exploded = chunk.register.select("date", pl.col("business_dates"), pl.col("business_rows"))
@@ -163,7 +91,9 @@ def _events(chunk: Chunk, source: Source) -> Plan:
     )
     expected = dict(counted.group_by("of").agg(pl.col("business_rows").sum()).iter_rows())
     inside = pl.coalesce(BUSINESS_DATE, "date").is_between(dates[0], dates[-1])
-    rows = chunk.landed(sorted(set(counted["date"].to_list())), inside)
+    landed = sorted(set(counted["date"].to_list()))
+    chunk.require(chunk.bronze_name, landed)
+    rows = chunk.landed(landed, inside)
     table, rules = chunk.table, chunk.table.judged_rules
     judged = judge(_typed(chunk, source, rows), rules)
 
@@ -180,6 +110,7 @@ def _entities(chunk: Chunk, source: Source) -> Plan:
     snapshot = _latest_snapshot(chunk)
     table, rules = chunk.table, chunk.table.judged_rules
     since = sorted(d for d in rows_of if (snapshot is None or d > snapshot) and d <= window.last)
+    chunk.require(chunk.bronze_name, since)
     judged = judge(_typed(chunk, source, chunk.landed(since)), rules)
     kept = _kept(chunk)
     base = deletes = None
@@ -303,13 +234,23 @@ def raised(chunk: Chunk, dates: Sequence[date]) -> dict[str, list[dict[str, Any]
     return found
 
 
-def carried_forward(chunk: Chunk, day: date) -> date | None:
-    """A date of the same tenant that was built from the same inputs by the same code."""
-    wanted = chunk.fingerprints.of(chunk.table, day).hex()
-    for built, entry in chunk.built(chunk.table.name).items():
-        if built != day and entry == Entry(wanted, chunk.table.code_version):
-            return built
-    return None
+def carried_forward(chunk: Chunk) -> list[date] | None:
+    """For each date of the chunk one outside it that was built from the same inputs by the same code; None where any
+    has none.
+
+    A date that is up to date has none: whoever asks for it wants it computed. Nor is a date taken whose rows were set
+    aside in part: they would be set aside for it only.
+    """
+    if not chunk.table.carries_forward:
+        return None
+    built, code = chunk.built(chunk.table.name), chunk.table.code_version
+    set_aside = chunk.house.lake.files(chunk.table.name.quarantine, tenant_id=[chunk.window.tenant_id])["date"]
+    usable = {day: entry for day, entry in built.items() if day not in {*chunk.dates, *set_aside}}
+    source_of = {entry: day for day, entry in usable.items()}
+    wanted = {day: Entry(chunk.fingerprints.of(chunk.table, day).hex(), code) for day in chunk.dates}
+    found = [None if built.get(day) == entry else source_of.get(entry) for day, entry in wanted.items()]
+    sources = [day for day in found if day is not None]
+    return sources if len(sources) == len(found) else None
 
 
 def _conform(chunk: Chunk, frame: pl.LazyFrame) -> pl.LazyFrame:

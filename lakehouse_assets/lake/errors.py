@@ -35,6 +35,10 @@ class ComputationError(LakeError):
     """A table function returned other columns, types or dates than its contract promises."""
 
 
+class UnreconciledError(ComputationError):
+    """Rows that were read are not those that were counted: the step is wrong, or another writer came between."""
+
+
 class SelectionError(LakeError):
     """What was asked for names no table, tenant or date of the lake."""
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import polars as pl
 
-from lakehouse_assets.lake.compute import Chunk, Plan
 from lakehouse_assets.lake.contract import Rule
 from lakehouse_assets.lake.judge import BROKEN, DELETED, FLAGS, WARNED, rule_counts, rules_with
 from lakehouse_assets.lake.report import PartitionReport
+from lakehouse_assets.lake.step import Chunk, Plan
 
 Row = tuple[Any, ...]
 

@@ -8,19 +8,17 @@ register of the bronze rows. Each is read and rewritten by (tenant, table), so i
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from lakehouse_assets.lake.errors import LostRaceError, StorageError
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.storage import COMMIT_ATTEMPTS, Lake
+from lakehouse_assets.lake.storage import Lake, until_won
 
 LEDGER = TableName("platform", "silver", "partition_ledger")
 LANDING_FILES = TableName("platform", "silver", "landing_files")
@@ -165,14 +163,7 @@ class Register:
         if not groups:
             return
         self.lake.ensure(self.name, self.schema, GROUPED_BY)
-        for attempt in range(COMMIT_ATTEMPTS):
-            try:
-                self._rewrite_once(groups, change)
-            except LostRaceError:
-                time.sleep(random.uniform(0.005, 0.02) * min(attempt + 1, 20))
-            else:
-                return
-        raise StorageError(f"table {self.name}: {COMMIT_ATTEMPTS} commits lost to other writers")
+        until_won(self.name, partial(self._rewrite_once, groups, change))
 
     def _rewrite_once(self, groups: Collection[type_of_group], change: Callable[[pl.DataFrame], pl.DataFrame]) -> None:
         named = pl.DataFrame(

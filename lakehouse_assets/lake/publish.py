@@ -1,5 +1,8 @@
 """From the files of a chunk to committed partitions: checked, quarantine first, the table last, then the ledger.
 
+Nothing makes the commits of quarantine and table one: where writers of the same partitions overlap, the one whose rows
+stand in the table puts its quarantine back.
+
 Belongs here: what is refused, and in which order things are committed. Not here: what rows mean (`compute`), how a
 commit works (`storage`).
 """
@@ -8,18 +11,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import date
 from typing import Any
 
+import polars as pl
+
 from lakehouse_assets.lake.bookkeeping import forget
-from lakehouse_assets.lake.errors import ComputationError
+from lakehouse_assets.lake.errors import ComputationError, UnreconciledError
 from lakehouse_assets.lake.judge import QUARANTINE_SCHEMA
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import LEDGER_SCHEMA, Entry, entries, rows_of
-from lakehouse_assets.lake.live_files import PARTITION_SCHEMA
+from lakehouse_assets.lake.live_files import PARTITION_SCHEMA, among
 from lakehouse_assets.lake.partitions import Window
 from lakehouse_assets.lake.report import ChunkReport, PartitionReport, receipt
 from lakehouse_assets.lake.sink import Sink, Written
-from lakehouse_assets.lake.storage import replacing
+from lakehouse_assets.lake.storage import replacing, until_won
 from lakehouse_assets.lake.table import Table
 
 
@@ -51,16 +57,18 @@ def publish(
     for report in reports:
         report.rows_written = rows_in_files[report.date.isoformat()]
         if table.kind in ("event", "derived", "bronze") and report.rows_written != report.rows_kept:
-            raise ComputationError(
+            raise UnreconciledError(
                 f"{table.name} {tenant} {report.date}: {report.rows_written} rows were written,"
                 f" {report.rows_kept} counted"
             )
         if not report.is_reconciled:
-            raise ComputationError(
+            raise UnreconciledError(
                 f"{table.name} {tenant} {report.date}: {report.rows_in} rows were judged,"
                 f" {report.rows_expected} are upstream; kept {report.rows_kept}, rejected {report.rows_rejected},"
                 f" duplicate {report.rows_duplicate}, deleted {report.rows_deleted} do not add up"
             )
+    # What is refused makes the entry untrue too: its quarantine is another than that of the rows in the table.
+    _forget_other_builds(house, table, reports)
     quarantine = replacing(tenant_id=[tenant], date=dates)
     quarantine_version = None
     if set_aside or lake.files(table.name.quarantine, tenant_id=[tenant], date=dates).height:
@@ -72,7 +80,6 @@ def publish(
     added = [file for file in added if file.partition["date"] in kept]
     version = -1
     if built:
-        _forget_other_builds(house, table, built)
         version = lake.commit(
             table.name,
             added,
@@ -85,16 +92,17 @@ def publish(
         table_version=version,
         quarantine_version=quarantine_version,
         bytes_written=sum(file.size_bytes for file in added),
+        set_aside=set_aside,
     )
 
 
-def _forget_other_builds(house: Lakehouse, table: Table, built: Sequence[PartitionReport]) -> None:
-    """Take out the ledger entries that the next commit makes untrue, so that a step killed after it leaves none."""
-    tenant = built[0].tenant_id
+def _forget_other_builds(house: Lakehouse, table: Table, reports: Sequence[PartitionReport]) -> None:
+    """Take out the ledger entries that the next commits make untrue, so that a step killed after them leaves none."""
+    tenant = reports[0].tenant_id
     held = entries(house.ledger.read(tenants=[tenant], tables=[table.name])).get((table.name, tenant), {})
     other = [
         report.date
-        for report in built
+        for report in reports
         if report.date in held and held[report.date] != Entry(report.input_fingerprint, table.code_version)
     ]
     forget(house.ledger, {(tenant, table.name): other} if other else {})
@@ -111,7 +119,7 @@ def _guard(table: Table, window: Window, written: Iterable[Written]) -> None:
 
 
 def enter(house: Lakehouse, table: Table, tenant: str, chunk: ChunkReport, run: dict[str, Any]) -> None:
-    """Write the ledger, after the commit that it describes."""
+    """Write the ledger, after the commit that it describes, and see to it that the quarantine is of the same build."""
     built = chunk.written
     fixed = {
         **dict(zip(("domain", "layer", "table"), table.name, strict=True)),
@@ -124,3 +132,29 @@ def enter(house: Lakehouse, table: Table, tenant: str, chunk: ChunkReport, run: 
     records = [{**report.figures(), **fixed} for report in built]
     dates = [report.date for report in built]
     house.ledger.replace(rows_of(records, LEDGER_SCHEMA), drop={(tenant, table.name): dates} if built else {})
+    if built:
+        _put_back(house, table, tenant, chunk, run)
+
+
+def _put_back(house: Lakehouse, table: Table, tenant: str, chunk: ChunkReport, run: dict[str, Any]) -> None:
+    """Commit a build's rejected rows again where another writer replaced them before the build's rows stood."""
+    dates, lake, quarantine = [report.date for report in chunk.written], house.lake, table.name.quarantine
+    if _is_own(lake.files(quarantine, tenant_id=[tenant], date=dates), chunk.set_aside, dates):
+        return
+
+    def commit() -> None:
+        live = lake.files(quarantine, tenant_id=[tenant], date=dates)
+        # Read after the quarantine: a writer that entered later looks later.
+        held = house.ledger.read(tenants=[tenant], tables=[table.name])
+        standing = held.filter(pl.col("table_version") == chunk.table_version)["date"].to_list()
+        live = among(live, {"date": standing})
+        if not _is_own(live, chunk.set_aside, standing):
+            own = [file for file in chunk.set_aside if date.fromisoformat(file.partition["date"]) in standing]
+            lake.commit_on(quarantine, own, live, {"run_id": run["run_id"]})
+
+    until_won(quarantine, commit)
+
+
+def _is_own(live: pl.DataFrame, set_aside: Iterable[Written], dates: Sequence[date]) -> bool:
+    """Whether the live files are those that a build set aside on these dates."""
+    return set(live["path"]) == {f.path for f in set_aside if date.fromisoformat(f.partition["date"]) in dates}

@@ -12,6 +12,7 @@ from typing import Any
 
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition
+from lakehouse_assets.lake.sink import Written
 
 # A partition with fewer judged rows is never refused: a single slip would already be a large share.
 LEAST_JUDGED = 50
@@ -77,6 +78,8 @@ class ChunkReport:
     table_version: int
     quarantine_version: int | None
     bytes_written: int
+    # The files of rejected rows.
+    set_aside: Sequence[Written] = ()
     # Of each alert of the table, the dates that break it with their figures.
     alerts: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 

@@ -18,9 +18,9 @@ import polars as pl
 
 from lakehouse_assets.lake.bronze import Desk, census, registered, require_versions, take_in
 from lakehouse_assets.lake.chunks import chunks
-from lakehouse_assets.lake.compute import Chunk, Plan, plan_chunk, raised
+from lakehouse_assets.lake.compute import plan_chunk, raised
 from lakehouse_assets.lake.damage import UNREADABLE
-from lakehouse_assets.lake.errors import LakeError
+from lakehouse_assets.lake.errors import LakeError, UnreconciledError
 from lakehouse_assets.lake.figures import final_counts, judged_counts, reports_of
 from lakehouse_assets.lake.fingerprints import Fingerprints, put_entries
 from lakehouse_assets.lake.judge import FLAGS, quarantined
@@ -32,10 +32,12 @@ from lakehouse_assets.lake.publish import enter, publish, sinks
 from lakehouse_assets.lake.report import ChunkReport, PartitionReport, StepReport
 from lakehouse_assets.lake.sink import Sink
 from lakehouse_assets.lake.spool import spool_folder
+from lakehouse_assets.lake.step import Chunk, Plan
 from lakehouse_assets.lake.table import Table
 
 log = logging.getLogger(__name__)
 LONGEST_MESSAGE = 300
+MOST_READINGS = 3
 
 
 def build(house: Lakehouse, name: TableName, partitions: Iterable[Partition], run_id: str) -> StepReport:
@@ -45,11 +47,7 @@ def build(house: Lakehouse, name: TableName, partitions: Iterable[Partition], ru
     run = {"run_id": run_id, "quarantined_at": now}
     for window in chunks(house, table, partitions):
         try:
-            chunk = (
-                _bronze_chunk(house, table, window, run)
-                if table.kind == "bronze"
-                else _chunk(house, table, window, run)
-            )
+            chunk = _built(house, table, window, run)
         except (
             Exception,
             pl.exceptions.PanicException,
@@ -64,6 +62,17 @@ def build(house: Lakehouse, name: TableName, partitions: Iterable[Partition], ru
             refused = [partition for partition in chunk.partitions if partition.refused]
             report.failed.update({partition.partition: str(partition.refused) for partition in refused})
     return report
+
+
+def _built(house: Lakehouse, table: Table, window: Window, run: dict[str, Any]) -> ChunkReport:
+    """Build a chunk, anew where another writer replaced what it was reading."""
+    build_chunk = _bronze_chunk if table.kind == "bronze" else _chunk
+    for _ in range(MOST_READINGS - 1):
+        try:
+            return build_chunk(house, table, window, run)
+        except UnreconciledError as error:
+            log.warning("%s; its inputs are read again", error)
+    return build_chunk(house, table, window, run)
 
 
 def _broken(house: Lakehouse, table: Table, tenant: str) -> str:
@@ -141,8 +150,10 @@ def _chunk(house: Lakehouse, table: Table, window: Window, run: dict[str, Any]) 
     reports = reports_of(chunk, plan, judged, final)
     inputs = {str(name): opened.version() for name in table.reads if (opened := house.lake.open(name, refresh=False))}
     report = publish(house, table, window, run, written, reports, inputs)
+    # Before the ledger vouches for the partitions: an alert that cannot be asked leaves them to be built again.
+    report = replace(report, alerts=raised(chunk, [partition.date for partition in report.written]))
     enter(house, table, window.tenant_id, report, run)
-    return replace(report, alerts=raised(chunk, [partition.date for partition in report.written]))
+    return report
 
 
 def _computed(

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 from deltalake import CommitProperties, DeltaTable, Schema
@@ -41,6 +41,7 @@ COMMIT_ATTEMPTS = 100
 CREATE_ATTEMPTS = 5
 COLOUR = re.compile("\x1b\\[[0-9;]*m")
 FRAME = re.compile(r"\d+: |at ")
+T = TypeVar("T")
 
 
 @dataclass
@@ -109,7 +110,8 @@ class Lake:
         Raises StorageError where a column exists with another type.
         """
         wanted = Schema.from_arrow(pl.Schema(schema))
-        for attempt in range(COMMIT_ATTEMPTS):
+
+        def ensured() -> DeltaTable:
             opened = self.open(name) or self._create(name, wanted, partition_by)
             held = {f.name: f.type for f in opened.schema().fields}
             if changed := [f.name for f in wanted.fields if f.name in held and held[f.name] != f.type]:
@@ -117,16 +119,16 @@ class Lake:
                     f"table {name} holds {changed} with another type: "
                     f"build it anew after `lakehouse maintain reset {name}`"
                 )
-            missing = [f for f in wanted.fields if f.name not in held]
-            if not missing:
-                return opened
-            try:
-                self._guard(name, partial(opened.alter.add_columns, missing))
-            except StorageError as error:
-                if not isinstance(error.__cause__, CommitFailedError):
+            if missing := [f for f in wanted.fields if f.name not in held]:
+                try:
+                    self._guard(name, partial(opened.alter.add_columns, missing))
+                except StorageError as error:
+                    if isinstance(error.__cause__, CommitFailedError):
+                        raise LostRaceError(f"table {name}: another writer committed first") from error
                     raise
-                time.sleep(random.uniform(0.005, 0.02) * min(attempt + 1, 20))  # another writer was faster
-        raise StorageError(f"table {name}: {COMMIT_ATTEMPTS} commits lost to other writers")
+            return opened
+
+        return until_won(name, ensured)
 
     def _create(self, name: TableName, schema: Schema, partition_by: Sequence[str]) -> DeltaTable:
         """Create a table, or take the one that another writer created meanwhile."""
@@ -222,14 +224,13 @@ class Lake:
         A commit is never retried on an old snapshot: the loser of a race opens the newest version and finds anew what
         it replaces, so that two first writers of a partition cannot both add to it.
         """
-        for attempt in range(COMMIT_ATTEMPTS):
+
+        def commit() -> int:
             if self.open(name) is None:
                 raise StorageError(f"table {name} is not at {self.uri(name)}")
-            try:
-                return self.commit_on(name, added, replaces(self._known_files(name, {})), receipt)
-            except LostRaceError:
-                time.sleep(random.uniform(0.005, 0.02) * min(attempt + 1, 20))
-        raise StorageError(f"table {name}: {COMMIT_ATTEMPTS} commits lost to other writers")
+            return self.commit_on(name, added, replaces(self._known_files(name, {})), receipt)
+
+        return until_won(name, commit)
 
     def commit_on(
         self, name: TableName, added: Sequence[Written], removed: pl.DataFrame, receipt: Mapping[str, Any]
@@ -245,6 +246,19 @@ class Lake:
             raise StorageError(f"table {name} cannot be written: {in_one_line(error)}") from error
         self._live[name] = (opened, version, after_commit(before, added, removed))
         return version
+
+
+def until_won(name: TableName, commit: Callable[[], T]) -> T:
+    """What `commit` gives once it loses no race; it opens the newest version anew each time.
+
+    Raises StorageError where it loses too many.
+    """
+    for attempt in range(COMMIT_ATTEMPTS):
+        try:
+            return commit()
+        except LostRaceError:
+            time.sleep(random.uniform(0.005, 0.02) * min(attempt + 1, 20))
+    raise StorageError(f"table {name}: {COMMIT_ATTEMPTS} commits lost to other writers")
 
 
 def in_one_line(error: Exception) -> str:

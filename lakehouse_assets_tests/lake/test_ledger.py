@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakehouse_assets.lake import ledger
+from lakehouse_assets.lake import storage
 from lakehouse_assets.lake.errors import StorageError
 from lakehouse_assets.lake.ledger import (
     EMPTY,
@@ -192,7 +192,7 @@ def test_a_change_that_always_loses_says_so(
     register = partition_ledger(Lake(str(tmp_path)))
     enter(register, entered(LEVELS, "acme", day(1)))
     _loses(register, monkeypatch, times=99)
-    monkeypatch.setattr(ledger, "COMMIT_ATTEMPTS", 2)
+    monkeypatch.setattr(storage, "COMMIT_ATTEMPTS", 2)
     with pytest.raises(StorageError, match=r"platform\.silver\.partition_ledger: 2 commits lost"):
         change(register)
     assert versions(register) == {("levels", "acme", day(1)): 1, ("levels", "acme", day(9)): 2}

@@ -11,7 +11,9 @@ from polars.testing import assert_frame_equal
 
 from lakehouse_assets.lake.bookkeeping import forget, forget_all
 from lakehouse_assets.lake.lakehouse import Lakehouse
-from lakehouse_assets.lake.ledger import LEDGER
+from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
+from lakehouse_assets.lake.maintenance import compact, stored_tables
+from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition
 from lakehouse_assets.lake.receipts import KEY, compare, from_receipts, write_ledger
 from lakehouse_assets.lake.runner import build
@@ -27,6 +29,14 @@ def house(tmp_path: Path) -> Lakehouse:
 
 def _ledger(house: Lakehouse) -> pl.DataFrame:
     return house.ledger.read().sort(KEY)
+
+
+def _age_commits(house: Lakehouse, name: TableName) -> Path:
+    """Make every commit of a table older than logs are kept; return the folder of its log."""
+    log = Path(house.lake.uri(name)) / "_delta_log"
+    for commit in log.iterdir():
+        os.utime(commit, (LONG_AGO, LONG_AGO))
+    return log
 
 
 def test_receipts_tell_the_ledger_to_the_last_figure(house: Lakehouse) -> None:
@@ -58,9 +68,7 @@ def test_entries_that_are_missing_or_wrong_are_found_and_mended(house: Lakehouse
 
 def test_an_entry_stays_whose_receipt_the_log_has_forgotten(house: Lakehouse) -> None:
     before = _ledger(house)
-    log = Path(house.lake.uri(CUSTOMERS)) / "_delta_log"
-    for commit in log.iterdir():
-        os.utime(commit, (LONG_AGO, LONG_AGO))
+    _age_commits(house, CUSTOMERS)
     opened = house.lake.open(CUSTOMERS)
     assert opened is not None
     opened.create_checkpoint()
@@ -71,6 +79,16 @@ def test_an_entry_stays_whose_receipt_the_log_has_forgotten(house: Lakehouse) ->
     assert found.unproven.height > 0
     write_ledger(house, told)
     assert_frame_equal(_ledger(house), before)
+
+
+def test_upkeep_forgets_no_receipt_however_old_it_is(house: Lakehouse) -> None:
+    before = _ledger(house)
+    logs = {name: _age_commits(house, name) for name in stored_tables(house)}
+    commits = {name: len(list(log.glob("*.json"))) for name, log in logs.items()}
+    compact(house, stored_tables(house))
+    assert_frame_equal(from_receipts(house), before)
+    shortened = {name for name, log in logs.items() if len(list(log.glob("*.json"))) < commits[name]}
+    assert shortened == {LEDGER, LANDING_FILES}, "their commits carry no receipts, and are the most"
 
 
 def test_what_is_built_while_receipts_are_read_is_kept(house: Lakehouse) -> None:

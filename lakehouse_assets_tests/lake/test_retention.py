@@ -10,12 +10,13 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from lakehouse_assets.lake.errors import SelectionError
+from lakehouse_assets.lake.keeping import KEPT_YEARS
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.names import LAYERS
 from lakehouse_assets.lake.partitions import DAY
 from lakehouse_assets.lake.plan import make_plan, plan_of_landings
 from lakehouse_assets.lake.receipts import compare, from_receipts
-from lakehouse_assets.lake.retention import DROPPED, KEPT_YEARS, Keep, drop, due, parse_keep
+from lakehouse_assets.lake.retention import DROPPED, Keep, drop, due, parse_keep
 from lakehouse_assets_tests.lake.small_lake import (
     BRONZE_CUSTOMERS,
     BRONZE_INTERACTIONS,

@@ -12,6 +12,7 @@ import pytest
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition, Window
+from lakehouse_assets.lake.plan import make_plan
 from lakehouse_assets.lake.receipts import compare, from_receipts
 from lakehouse_assets.lake.retention import DEFAULT_KEEP, Keep, drop, due
 from lakehouse_assets.lake.runner import build
@@ -135,9 +136,10 @@ def test_a_date_with_the_inputs_of_another_is_copied_and_not_computed(tmp_path: 
         tmp_path, tables=toy.with_function(MEMORY, platinum_memory, code_version=TABLES[MEMORY].code_version)
     )
     build_tables(house, [S_GAUGES], cells("acme", day(37)))
-    build_tables(marked, [MEMORY], cells("acme", day(20), day(37)))
-    assert rows_of(house, MEMORY, on=day(20))["gauges"].to_list() == [0]
+    build_tables(marked, [MEMORY], cells("acme", day(37)))
     assert rows_of(house, MEMORY, on=day(37))["gauges"].to_list() == [2]
+    build_tables(marked, [MEMORY], cells("acme", day(36)))
+    assert rows_of(house, MEMORY, on=day(36))["gauges"].to_list() == [-1], "asked for again, it is computed"
     newer = house_at(tmp_path, tables=toy.with_function(MEMORY, platinum_memory))
     build_tables(newer, [MEMORY], cells("acme", day(20)))
     assert rows_of(house, MEMORY, on=day(20))["gauges"].to_list() == [-1], "other code computes"
@@ -205,3 +207,33 @@ def test_a_partition_whose_rows_retention_dropped_is_not_copied(tmp_path: Path) 
     assert rows_of(house, MEMORY).is_empty()
     build_tables(house, [MEMORY], cells("acme", day(2)))
     assert rows_of(house, MEMORY)["gauges"].to_list() == [0]
+
+
+def test_rows_that_retention_dropped_are_not_taken_for_none(tmp_path: Path) -> None:
+    """Whoever asks for a reader alone is told; a plan builds what it reads first."""
+    for number in (1, 2, 3):
+        land(tmp_path, "acme", GAUGES, day(number), "a.csv", [gauge(number)])
+        land(tmp_path, "acme", READINGS, day(number), "a.csv", [reading(number, day(number), gauge=number)])
+    house = house_at(tmp_path)
+    settle_plan(house, day(1), day(3))
+    before = {name: rows_of(house, name) for name in (S_GAUGES, S_READINGS, LEVELS)}
+    for name, today in ((B_GAUGES, 3), (B_READINGS, 3), (S_READINGS, 40)):
+        dropped(house, name, day(today))
+    anew = house_at(tmp_path, tables=toy.with_function(S_GAUGES, toy.silver_gauges, code_version="anew"))
+    for lake, reader, read in (
+        (anew, S_GAUGES, B_GAUGES),
+        (house, S_READINGS, B_READINGS),
+        (house, LEVELS, S_READINGS),
+    ):
+        kept = rows_of(house, reader)
+        report = build(lake, reader, cells("acme", day(1)), "alone")
+        (why,) = report.failed.values()
+        assert f"retention has dropped the rows of {read} of 1 dates from {day(1)}: " in why
+        assert (
+            f"`lakehouse backfill --rebuild --select {reader.path} --tenant acme --from {day(1)} --to {day(1)}`" in why
+        )
+        assert rows_of(house, reader).equals(kept)
+    plan = make_plan(house, [S_GAUGES, S_READINGS, LEVELS], ["acme"], day(1), day(3), rebuild=True)
+    for name, partitions in plan.build.items():
+        build_tables(house, [name], sorted(partitions))
+    assert all(rows_of(house, name).equals(rows) for name, rows in before.items())

@@ -20,6 +20,7 @@ from lakehouse_assets.lake.errors import ContractError
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Window, last_month_end
 from lakehouse_assets.lake.plan import make_plan
+from lakehouse_assets.lake.runner import build
 from lakehouse_assets.lake.table import Lookup, Reference, Table, declared_tables, table, tables_of_sources
 from lakehouse_assets.lake.values import code, number, text, timestamp
 from lakehouse_assets_tests.lake import toy
@@ -197,6 +198,28 @@ def test_an_alert_names_the_dates_that_break_it_and_the_rows_are_written(tmp_pat
     assert (result.passed, result.severity.value) == (False, "ERROR")
     assert result.metadata["broken"].value == [{"date": str(day(3)), "counted": "1", "there": "2"}]
     assert by_key(house, TOTALS, day(3), "owner", "readings") == {"Ada": 1}
+
+
+def test_an_alert_that_cannot_be_asked_leaves_its_dates_to_be_built_again(tmp_path: Path) -> None:
+    land_story(tmp_path)
+    house = house_at(tmp_path, tables=TABLES)
+    settle_plan(house, day(1), day(3))
+    land(tmp_path, "acme", READINGS, day(2), "b.csv", [reading(7, day(2))])
+    toy.build_tables(house, [TableName("lake", "bronze", "readings"), S_READINGS], toy.cells("acme", day(2)))
+
+    def every_reading_counts(gold_totals: pl.LazyFrame) -> pl.LazyFrame:
+        return gold_totals.select("date", pl.col("nothing"))
+
+    broken = {**TABLES, TOTALS: replace(TABLES[TOTALS], alerts=(every_reading_counts,))}
+    report = build(house_at(tmp_path, tables=broken), TOTALS, toy.cells("acme", day(2)), "run")
+    (why,) = report.failed.values()
+    assert "nothing" in why
+    (result,) = [r for r in check_results(TABLES[TOTALS], report) if r.check_name == "every_reading_counts"]
+    assert not result.passed
+    assert result.metadata["not_evaluated"].value == 1
+    assert house.ledger.read(tables=[TOTALS])["date"].to_list() == [day(1), day(3)]
+    settle_plan(house, day(1), day(3))
+    assert house.ledger.read(tables=[TOTALS]).height == 3
 
 
 def test_earlier_rows_are_the_newest_before_the_date(tmp_path: Path) -> None:
