@@ -53,7 +53,6 @@ def of_customer(customer: type_of_row, day: date, given: type_of_tables) -> type
     orders, revenue = len(invoices(lines)), money(lines)
     newest = max((row["transaction_date"] for row in lines), default=None)
     recent = [row for row in lines if (day - row["date"]).days < 30]
-    midnight = datetime.combine(day + DAY, time(), UTC)
     return {
         **customer,
         "tenure_days": (day - customer["signup_date"]).days,
@@ -71,19 +70,20 @@ def of_customer(customer: type_of_row, day: date, given: type_of_tables) -> type
         "active_days_30d": len({row["date"] for row in recent + done}),
         "events_30d": len(done),
         "sessions_30d": len({row["session_id"] for row in done} - {None}),
-        "devices": len(
-            {
-                row["device_id"]
-                for row in given["assignments"]
-                if row["date"] == day
-                and row["customer_id"] == customer["customer_id"]
-                and row["assigned_from"] < midnight
-                and (row["assigned_to"] is None or row["assigned_to"] >= midnight)
-            }
-        ),
+        "devices": list(holders(day, given["assignments"]).values()).count(customer["customer_id"]),
         "anomalies_30d": len(trailing("anomalies", 30)),
         "favourite_category": favourite(lines, day, given["products"]),
     }
+
+
+def holders(day: date, assignments: Sequence[type_of_row]) -> dict[str, str]:
+    """Who has each device at midnight after the day: the later assignment takes it from the earlier."""
+    midnight = datetime.combine(day + DAY, time(), UTC)
+    having: dict[str, str] = {}
+    for row in sorted((row for row in assignments if row["date"] == day), key=lambda row: row["assigned_from"]):
+        if row["assigned_from"] < midnight and (row["assigned_to"] or midnight) >= midnight:
+            having[row["device_id"]] = row["customer_id"]
+    return having
 
 
 def invoices(lines: list[type_of_row]) -> set[str]:

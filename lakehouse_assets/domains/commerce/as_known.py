@@ -12,9 +12,9 @@ from datetime import date, timedelta
 import polars as pl
 
 from lakehouse_assets.domains.commerce.anomalies import HISTORY_DAYS, SERIES, judged_windows
+from lakehouse_assets.domains.commerce.customers import RECENT_DAYS
 from lakehouse_assets.domains.commerce.metrics import MetricRules
 
-RECENT_DAYS = 30
 DAY = timedelta(days=1)
 # A clock may run ahead by a day, so that a row lands on the day before its own.
 AS_KNOWN_DAYS = RECENT_DAYS + HISTORY_DAYS

@@ -16,13 +16,11 @@ from typing import NamedTuple
 import polars as pl
 
 from lakehouse_assets.domains.commerce.categories import favourite_categories
+from lakehouse_assets.domains.commerce.customers import CUSTOMER, RECENT_DAYS, TRAILING_DAYS
 from lakehouse_assets.domains.commerce.revenue import MONEY, refunded
 from lakehouse_assets.domains.commerce.states import lasting, on_each_date, running
 
-TRAILING_DAYS = 365
-RECENT_DAYS = 30
 QUARTER_DAYS = 90
-CUSTOMER = ("date", "customer_id")
 MONEYS = ("revenue", "refunds", "revenue_30d", "revenue_90d", "revenue_mtd")
 COUNTS = ("orders", "orders_mtd", "active_days_30d", "events_30d", "sessions_30d", "anomalies_30d")
 
@@ -168,11 +166,16 @@ def _changes(
 
 
 def _devices(assignments: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame:
-    """How many devices each customer has at the end of each date."""
+    """How many devices each customer has at the end of each date.
+
+    Where assignments overlap, whoever got the device last has it, as for alerts.
+    """
     end = (pl.col("date") + timedelta(days=1)).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     held = (pl.col("assigned_from") < end) & (pl.col("assigned_to").is_null() | (pl.col("assigned_to") >= end))
     return (
         assignments.filter(pl.col("date").is_between(first, last) & held)
+        .group_by("date", "device_id")
+        .agg(pl.col("customer_id").max_by("assigned_from"))
         .group_by(CUSTOMER)
-        .agg(pl.col("device_id").n_unique().cast(pl.Int64).alias("devices"))
+        .agg(pl.len().cast(pl.Int64).alias("devices"))
     )

@@ -10,7 +10,8 @@ from typing import Annotated
 
 import polars as pl
 
-from lakehouse_assets.domains.commerce.customer360 import RECENT_DAYS, TRAILING_DAYS, Inputs, customer_figures
+from lakehouse_assets.domains.commerce.customer360 import Inputs, customer_figures
+from lakehouse_assets.domains.commerce.customers import RECENT_DAYS, TRAILING_DAYS
 from lakehouse_assets.domains.commerce.revenue import daily_revenue, disagreeing_days
 from lakehouse_assets.domains.commerce.rfm import NO_ORDERS, SEGMENTS, SEGMENTS_IN_WORDS, with_rfm
 from lakehouse_assets.lake.contract import Contract, column

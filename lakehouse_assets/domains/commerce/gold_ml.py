@@ -10,10 +10,9 @@ from typing import Annotated
 
 import polars as pl
 
-from lakehouse_assets.domains.commerce.as_known import RECENT_DAYS
+from lakehouse_assets.domains.commerce.customers import RECENT_DAYS, TRAILING_DAYS
 from lakehouse_assets.domains.commerce.ml_features import (
     FEATURE_VERSION,
-    TRAILING_DAYS,
     Inputs,
     customer_features,
     with_one_hot,

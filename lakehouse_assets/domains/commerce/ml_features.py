@@ -17,14 +17,13 @@ from typing import NamedTuple
 import polars as pl
 
 from lakehouse_assets.domains.commerce.alerts import with_customer
-from lakehouse_assets.domains.commerce.as_known import DAY, RECENT_DAYS, counted_between, distinct_between, known
+from lakehouse_assets.domains.commerce.as_known import DAY, counted_between, distinct_between, known
 from lakehouse_assets.domains.commerce.categories import favourites
+from lakehouse_assets.domains.commerce.customers import CUSTOMER, RECENT_DAYS, TRAILING_DAYS
 from lakehouse_assets.domains.commerce.revenue import MONEY
 from lakehouse_assets.domains.commerce.states import lasting, on_each_date, running
 
 FEATURE_VERSION = "1"
-TRAILING_DAYS = 365
-CUSTOMER = ("date", "customer_id")
 MONEYS = ("monetary", "revenue_30d", "revenue_prior_30d")
 COUNTS = ("frequency", "events_30d", "sessions_30d")
 

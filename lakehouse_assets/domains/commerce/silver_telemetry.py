@@ -82,7 +82,7 @@ def silver_telemetry_medians(silver_device_telemetry: pl.LazyFrame) -> pl.LazyFr
     return windows_of(silver_device_telemetry)
 
 
-class TelemetryWindows(Contract):
+class TelemetryWindows(TelemetryMedians):
     """One row per device, metric and 5-minute window of the date that has readings: how far off they are.
 
     Expected is the median of the same time of day over the 14 days before, `seasonal`, else of the 24 hours before,
@@ -90,20 +90,11 @@ class TelemetryWindows(Contract):
     7 days (24 hours) before, or ÷ the metric's floor where that is more. Windows that end before this one count.
     """
 
-    device_id: str = column("Device that measured", key=True)
-    metric_type: str = column("What it measured, as a code", key=True)
-    window_start: Annotated[pl.Datetime, "us", "UTC"] = column("Start of the window; its end is not in it", key=True)
-    readings: int = column("Readings in the window", ge=1)
-    first_value: float = column("The earliest of them")
-    median_value: float = column("Their median")
-    min_value: float = column("The lowest of them")
-    max_value: float = column("The highest of them")
     expected_value: float = column("What the median was expected to be; null without enough history", nullable=True)
     anomaly_score: float = column("Median less expected, in spreads of such differences", nullable=True)
     is_anomaly: bool = column("Whether it breaks a rule of its metric")
     method: str = column("What the expectation rests on", isin=METHODS)
     rule: str = column("The gravest rule that it breaks; null where none", nullable=True, isin=RULES)
-    region: str = column("Region of the latest reading", nullable=True)
 
 
 @table(TelemetryWindows, windows={"silver_telemetry_medians": trailing(days=HISTORY_DAYS)}, sparse=True)

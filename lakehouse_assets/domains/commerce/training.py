@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import polars as pl
 
-CUSTOMER = ["date", "customer_id"]
+from lakehouse_assets.domains.commerce.customers import CUSTOMER
+
 # Numbers are added as multiples of 2⁻⁴⁰, a ten thousandth of what a Float32 of size 1 can tell apart: whole numbers
 # have the same sum in any order, so that equal documents have equal means.
 FINEST = 2.0**40

@@ -192,6 +192,21 @@ def test_devices_are_those_assigned_at_the_end_of_the_date() -> None:
     assert figures({"customers": [customer("C1")], "assignments": assigned})[0]["devices"] == 2
 
 
+def test_a_device_that_is_assigned_twice_is_with_whoever_got_it_last() -> None:
+    assigned = [
+        assignment("a", at(D - 2 * DAY), None, owner="C1"),
+        assignment("a", at(D - DAY), None, owner="C2"),
+        assignment("a", at(D - DAY, 18), at(D), owner="C1"),
+        assignment("a", at(D, 18), None, D + DAY, owner="C1"),
+        assignment("b", at(D - 2 * DAY), None, owner="C2"),
+        assignment("b", at(D - DAY), None, owner="C2"),
+    ]
+    given = {"customers": [customer("C1"), customer("C2")], "assignments": assigned}
+    assert [row["devices"] for row in figures(given)] == [0, 2]
+    plain = customer360(D, {name: [] for name in SCHEMAS} | given)
+    assert [row["devices"] for row in plain] == [0, 2]
+
+
 @pytest.mark.parametrize(
     ("lines", "category"),
     [
@@ -258,7 +273,11 @@ def tenants(draw: st.DrawFn) -> tuple[date, dict[str, list[type_of_row]]]:
                 assignment(f"d{n}", start, end, day, owner)
                 for day in days
                 for n, start, end, owner in draw(
-                    st.lists(st.tuples(st.integers(1, 2), TIMES, st.none() | TIMES, IDS), max_size=2)
+                    st.lists(
+                        st.tuples(st.integers(1, 2), TIMES, st.none() | TIMES, IDS),
+                        max_size=3,
+                        unique_by=lambda drawn: drawn[:2],
+                    )
                 )
             ),
         ],
