@@ -1,6 +1,7 @@
 """Settings: the environment, read in one place, as typed values.
 
-Belongs here: every name of an environment variable. Not here: what is done with the values.
+Belongs here: every `LAKEHOUSE_…`. Not here: what is done with the values, and the variables of Dagster and of the
+object stores' own programs.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from lakehouse_assets.lake.errors import SettingsError
+from lakehouse_assets.lake.errors import SelectionError, SettingsError
 from lakehouse_assets.lake.landing_root import understood
+from lakehouse_assets.lake.retention import Keep, parse_keep
 
 # Options of object stores are taken over by their own names, as delta-rs, Polars and DuckDB read them.
 STORE_PREFIXES = ("AWS_", "AZURE_")
@@ -24,7 +26,10 @@ UNREADABLE = ("%", "\\")
 
 
 class Settings(BaseModel):
-    """Where the landing zone and the lake are, and how much a run takes on at once."""
+    """Where the landing zone and the lake are, how much a run takes on at once, and how long layers are kept.
+
+    Without a retention, nothing is dropped by itself.
+    """
 
     model_config = ConfigDict(frozen=True, validate_default=True)
 
@@ -33,6 +38,7 @@ class Settings(BaseModel):
     start_date: date = date(2024, 1, 1)
     chunk_bytes: int = Field(default=256 * 2**20, gt=0)
     alert_webhook: str | None = None
+    retention: dict[str, Keep] | None = None
     storage_options: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("landing", "root")
@@ -49,6 +55,14 @@ class Settings(BaseModel):
             raise ValueError(f"{place} holds {' and '.join(found)}, which Delta reads as another folder: rename it")
         return place
 
+    @field_validator("retention", mode="before")
+    @classmethod
+    def _kept(cls, texts: object) -> object:
+        try:
+            return parse_keep(texts.split()) if isinstance(texts, str) else texts
+        except SelectionError as error:
+            raise ValueError(str(error)) from error
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
         """Read `LAKEHOUSE_…`; what is not set keeps its default."""
@@ -59,6 +73,7 @@ class Settings(BaseModel):
             "start_date": "LAKEHOUSE_START_DATE",
             "chunk_bytes": "LAKEHOUSE_CHUNK_BYTES",
             "alert_webhook": "LAKEHOUSE_ALERT_WEBHOOK",
+            "retention": "LAKEHOUSE_RETENTION",
         }
         values: dict[str, object] = {field: given[name] for field, name in names.items() if given.get(name)}
         options = {k.lower(): v for k, v in given.items() if k.startswith(STORE_PREFIXES) and v}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
 from datetime import date
@@ -12,6 +14,7 @@ from pydantic import ValidationError
 
 from lakehouse_assets.lake.errors import LakeError
 from lakehouse_assets.lake.landing_root import open_store
+from lakehouse_assets.lake.retention import DEFAULT_KEEP, Keep
 from lakehouse_assets.settings import Settings
 
 AWS = {"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}
@@ -28,6 +31,7 @@ def test_an_empty_environment_gives_the_defaults_of_the_contract() -> None:
     assert Path(settings.root).parts[-2:] == ("data", "lake")
     assert settings.start_date == date(2024, 1, 1)
     assert settings.alert_webhook is None
+    assert settings.retention is None
 
 
 def test_every_setting_is_read_from_its_name() -> None:
@@ -38,11 +42,13 @@ def test_every_setting_is_read_from_its_name() -> None:
             "LAKEHOUSE_START_DATE": "2025-03-01",
             "LAKEHOUSE_CHUNK_BYTES": "1024",
             "LAKEHOUSE_ALERT_WEBHOOK": "https://example.org/hook",
+            "LAKEHOUSE_RETENTION": "gold=3y bronze=10d",
         }
     )
     assert (settings.landing, settings.root) == ("/in", "/out")
     assert (settings.start_date, settings.chunk_bytes) == (date(2025, 3, 1), 1024)
     assert settings.alert_webhook == "https://example.org/hook"
+    assert settings.retention == {**DEFAULT_KEEP, "gold": Keep(3, "y"), "bronze": Keep(10, "d")}
 
 
 def test_a_name_that_is_set_to_nothing_keeps_its_default() -> None:
@@ -107,6 +113,8 @@ def test_credentials_are_left_alone_where_all_is_on_disk() -> None:
         ("LAKEHOUSE_CHUNK_BYTES", "0"),
         ("LAKEHOUSE_CHUNK_BYTES", "-1"),
         ("LAKEHOUSE_CHUNK_BYTES", "many"),
+        ("LAKEHOUSE_RETENTION", "bronze=2"),
+        ("LAKEHOUSE_RETENTION", "gold=1y copper=2y"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, value: str) -> None:
@@ -118,6 +126,12 @@ def test_a_value_that_makes_no_sense_is_refused_by_name(name: str, value: str) -
 def test_a_lake_whose_path_delta_would_read_as_another_is_refused(tmp_path: Path, folder: str, sign: str) -> None:
     with pytest.raises(LakeError, match=f"LAKEHOUSE_ROOT: .*{folder[0]}.* holds {sign}, which .*: rename it"):
         Settings.from_environment({"LAKEHOUSE_ROOT": str(tmp_path / folder)})
+
+
+def test_every_setting_is_explained_in_the_readme() -> None:
+    names = set(re.findall(r'"(LAKEHOUSE_\w+)"', Path(str(inspect.getsourcefile(Settings))).read_text()))
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    assert names == set(re.findall(r"^\| `(LAKEHOUSE_\w+)` \|", readme, re.MULTILINE))
 
 
 def test_settings_do_not_change_under_a_run() -> None:

@@ -11,7 +11,9 @@ from typing import Annotated
 import typer
 
 from lakehouse_assets.cli.options import AsJson, DryRun, From, QuarantineTables, Rule, Select, Tenants, To, Yes
+from lakehouse_assets.lake.keeping import KEPT_YEARS, VACUUM_HOURS
 
+KEPT = " ".join(f"{layer}={years}y" for layer, years in KEPT_YEARS.items())
 quarantine = typer.Typer(name="quarantine", no_args_is_help=True, help="Look at rejected rows, and build them again.")
 maintain = typer.Typer(name="maintain", no_args_is_help=True, help="Keep the tables' files and the ledger in shape.")
 catalog = typer.Typer(name="catalog", help="Write the DuckDB files of views, for other programs.")
@@ -74,7 +76,7 @@ def compact(select: Select = None, as_json: AsJson = False) -> None:
 @maintain.command()
 def vacuum(
     select: Select = None,
-    hours: Annotated[int, typer.Option("--hours", min=1, help="Keep files younger than this")] = 168,
+    hours: Annotated[int, typer.Option("--hours", min=1, help="Keep files younger than this")] = VACUUM_HOURS,
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
@@ -93,9 +95,8 @@ def retention(
         list[str] | None,
         typer.Option(
             "--keep",
-            envvar="LAKEHOUSE_RETENTION",
             metavar="LAYER=TIME",
-            help="<layer>=<number>y or d; repeatable; by default bronze=2y silver=5y gold=7y platinum=1y",
+            help=f"<layer>=<number>y or d; repeatable; by default as the setting says, else {KEPT}",
         ),
     ] = None,
     dry_run: DryRun = False,

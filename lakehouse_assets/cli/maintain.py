@@ -11,9 +11,11 @@ from lakehouse_assets.house import open_house
 from lakehouse_assets.lake import maintenance, receipts
 from lakehouse_assets.lake import retention as lake_retention
 from lakehouse_assets.lake.errors import SelectionError
+from lakehouse_assets.lake.keeping import LEAST_VACUUM_HOURS
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.selection import select as select_tables
+from lakehouse_assets.settings import Settings
 
 
 def compact(select: list[str] | None, *, as_json: bool) -> None:
@@ -33,10 +35,10 @@ def compact(select: list[str] | None, *, as_json: bool) -> None:
 
 def vacuum(select: list[str] | None, *, hours: int, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Delete files that no one reads any more."""
-    if hours < maintenance.LEAST_VACUUM_HOURS and not (yes or dry_run):
+    if hours < LEAST_VACUUM_HOURS and not (yes or dry_run):
         raise SelectionError(
             f"--hours {hours} could delete files of a run that is not finished: take at least "
-            f"{maintenance.LEAST_VACUUM_HOURS}, or add --yes when nothing is running"
+            f"{LEAST_VACUUM_HOURS}, or add --yes when nothing is running"
         )
     house = open_house()
     found = maintenance.vacuum(house, _stored(house, select), hours=hours, dry_run=dry_run)
@@ -55,8 +57,9 @@ def retention(
     select: list[str] | None, tenants: list[str] | None, keep: list[str], *, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
     """Drop what has outlived its layer; raise SystemExit with status 1 where it was due and not confirmed."""
-    house = open_house()
-    kept = lake_retention.parse_keep(keep)
+    settings = Settings.from_environment()
+    house = open_house(settings)
+    kept = lake_retention.parse_keep(keep) if keep else settings.retention or lake_retention.DEFAULT_KEEP
     found = lake_retention.due(
         house, keep=kept, tables=select_tables(house.tables, select or []), tenants=tenants or None
     )

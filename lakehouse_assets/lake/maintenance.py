@@ -19,6 +19,7 @@ from deltalake.exceptions import DeltaError
 from lakehouse_assets.lake.bookkeeping import forget_all
 from lakehouse_assets.lake.errors import SelectionError, StorageError
 from lakehouse_assets.lake.judge import QUARANTINE_SCHEMA
+from lakehouse_assets.lake.keeping import VACUUM_HOURS
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
 from lakehouse_assets.lake.live_files import PARTITION_SCHEMA
@@ -26,10 +27,8 @@ from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.storage import PARTITION_COLUMNS, in_one_line, replacing
 
 T = TypeVar("T")
-# A file becomes part of its table with the commit, so one younger than the longest run may still be needed.
-VACUUM_HOURS = 168
-LEAST_VACUUM_HOURS = 24
 SMALL_BYTES = 100 * 2**20
+BOOKKEEPING = (LEDGER, LANDING_FILES)
 
 
 class Compacted(NamedTuple):
@@ -63,14 +62,15 @@ def stored_tables(house: Lakehouse, chosen: Collection[TableName] | None = None)
     declared = list(house.tables) if chosen is None else [name for name in house.tables if name in set(chosen)]
     names = [*declared, *(name.quarantine for name in declared)]
     if chosen is None:
-        names += [LEDGER, LANDING_FILES]
+        names += BOOKKEEPING
     return [name for name in dict.fromkeys(names) if house.lake.open(name) is not None]
 
 
 def compact(house: Lakehouse, names: Iterable[TableName], *, small_bytes: int = SMALL_BYTES) -> list[Compacted]:
     """Merge the small files of each partition that has more than one, and write a checkpoint of each table.
 
-    Rows stay as they are; a file of `small_bytes` or more is left alone.
+    Rows stay as they are; a file of `small_bytes` or more is left alone. Old commits are forgotten by the bookkeeping
+    alone: those of all other tables carry receipts, from which the ledger can be written anew however old they are.
     """
     return [_compact(house, name, small_bytes) for name in names]
 
@@ -85,7 +85,8 @@ def _compact(house: Lakehouse, name: TableName, small_bytes: int) -> Compacted:
         # One commit a tenant: a writer of another tenant does not make it start again.
         _guarded(name, partial(opened.optimize.compact, [("tenant_id", "=", tenant)], target_size=small_bytes))
     _guarded(name, opened.create_checkpoint)
-    _guarded(name, opened.cleanup_metadata)
+    if name in BOOKKEEPING:
+        _guarded(name, opened.cleanup_metadata)
     return Compacted(name, crowded.height, files.height, house.lake.files(name).height, opened.version())
 
 

@@ -20,14 +20,13 @@ import polars as pl
 
 from lakehouse_assets.lake.bookkeeping import mark_dropped
 from lakehouse_assets.lake.errors import SelectionError
+from lakehouse_assets.lake.keeping import KEPT_YEARS
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import type_of_group
 from lakehouse_assets.lake.names import LAYERS, TableName
 from lakehouse_assets.lake.storage import replacing
 from lakehouse_assets.lake.table import Table
 
-# The source document's data architecture, in years.
-KEPT_YEARS: dict[str, int] = {"bronze": 2, "silver": 5, "gold": 7, "platinum": 1}
 DROPPED = pl.col("table_version").is_null()
 
 

@@ -1,8 +1,8 @@
-"""The nightly upkeep: small files are merged, and rows stay as they are."""
+"""The nightly upkeep: small files are merged and rows stay, but for those whose layer is kept no longer."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -48,6 +48,24 @@ def test_a_partition_of_several_files_is_merged_and_says_the_same(
     after = contents(open_house())
     assert after.keys() == before.keys()
     assert after[str(CUSTOMERS)].height == before[str(CUSTOMERS)].height + rows.height
+
+
+@pytest.mark.parametrize("setting", ["", "silver=7d"])
+def test_what_has_outlived_its_layer_goes_where_the_settings_say_how_long_that_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setenv("LAKEHOUSE_LANDING", str(tmp_path / "landing"))
+    monkeypatch.setenv("LAKEHOUSE_ROOT", str(tmp_path / "lake"))
+    monkeypatch.setenv("LAKEHOUSE_RETENTION", setting)
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    land(tmp_path / "landing", "acme", "customers", FIRST, "a.csv", [{"customer_id": "c1"}])
+    house = open_house()
+    for day in (FIRST, yesterday):
+        build_all(house, day, day, selected=[CUSTOMERS])
+    with dg.DagsterInstance.ephemeral() as instance:
+        assert upkeep.execute_in_process(instance=instance).success
+    dates = house.lake.files(CUSTOMERS)["date"].unique().sort().to_list()
+    assert dates == ([yesterday] if setting else [FIRST, yesterday])
 
 
 def test_it_runs_every_night_after_the_tables() -> None:
