@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from lakehouse_assets.domains.commerce.silver_telemetry import RULES
 from lakehouse_assets.house import tables
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.landing import Landing
@@ -201,6 +202,18 @@ def test_telemetry_shows_every_method_and_severity(house: Lakehouse) -> None:
         january(8): "A-108",
     }
     assert alerts["alert_id"].n_unique() == 4
+
+
+def test_every_rule_of_a_metric_is_broken_somewhere(house: Lakehouse) -> None:
+    alerts = rows(house, ALERTS).filter((pl.col("tenant_id") == "globex") & (pl.col("date") >= january(7)))
+    broken = alerts.sort("window_start").select("rule", pl.col("window_start").dt.strftime("%d %H:%M"), "severity")
+    assert set(broken["rule"]) == set(RULES)
+    assert broken.filter(pl.col("rule") != "score").rows() == [
+        ("silence", "07 13:00", "warning"),
+        ("flatline", "08 17:45", "warning"),
+        ("flatline", "08 18:00", "warning"),
+        ("hard_limit", "08 20:15", "critical"),
+    ]
 
 
 def test_of_two_readings_of_a_moment_the_newest_landing_stands(house: Lakehouse) -> None:

@@ -177,5 +177,5 @@ def _devices(assignments: pl.LazyFrame, first: date, last: date) -> pl.LazyFrame
         .group_by("date", "device_id")
         .agg(pl.col("customer_id").max_by("assigned_from"))
         .group_by(CUSTOMER)
-        .agg(pl.len().cast(pl.Int64).alias("devices"))
+        .agg(pl.col("device_id").n_unique().cast(pl.Int64).alias("devices"))
     )

@@ -3,7 +3,9 @@
 Belongs here: configuration, one line per metric that deviates from `DEFAULT`. A change makes the scored windows stale
 and so rebuilds them. Not here: the formulas (`anomalies`).
 
-    METRICS = {"temperature": MetricRules(floor=0.2, highest=90.0, silence_minutes=60)}
+    METRICS = {"water_temperature_c": MetricRules(floor=0.2, lowest=-10.0, highest=120.0, silence_minutes=60)}
+
+A line holds for every tenant, so a metric whose name does not tell its unit, such as temperature, has none.
 """
 
 from __future__ import annotations
@@ -48,4 +50,9 @@ class MetricRules:
 
 
 DEFAULT = MetricRules()
-METRICS: Mapping[str, MetricRules] = {}
+METRICS: Mapping[str, MetricRules] = {
+    # Gauge pressure in a heating circuit, bar, one reading every quarter of an hour. No gauge can read less than a
+    # vacuum, which is -1.01 bar, or more than any pipe stands: such a reading comes from a broken sensor. Pressure
+    # never rests for three hours, and an hour is four readings that did not come.
+    "pressure_bar": MetricRules(lowest=-1.1, highest=1000.0, flatline_windows=12, silence_minutes=60),
+}
