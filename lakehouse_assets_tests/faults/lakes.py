@@ -106,11 +106,25 @@ def assert_up_to_date(place: Place, first: date, last: date, *, tenants: list[st
 
 
 def assert_adds_up(place: Place) -> None:
-    """No row is lost: in every entry, what came in is what was kept, set aside or left out."""
-    rows = place.house().ledger.read()
+    """No row is lost: in every entry, what came in is what was kept, set aside or left out, and quarantine holds as
+    many rows as are entered.
+    """
+    house = place.house()
+    rows = house.ledger.read()
     out = pl.sum_horizontal("rows_kept", "rows_rejected", "rows_duplicate", "rows_deleted")
     assert rows.filter(pl.col("rows_in") != out).is_empty()
     assert rows.select(LEDGER_KEY).is_unique().all(), "a partition stands in the ledger twice"
+    entered = {key_of(entry): entry["rows_rejected"] for entry in rows.iter_rows(named=True) if entry["rows_rejected"]}
+    held = {
+        Key(name, tenant, day): count
+        for name in house.tables
+        for tenant, day, count in house.lake.files(name.quarantine)
+        .group_by("tenant_id", "date")
+        .agg(pl.col("num_records").sum())
+        .iter_rows()
+        if count
+    }
+    assert held == entered, "quarantine is of another build than the ledger"
 
 
 def orphans(place: Place) -> list[str]:
