@@ -13,6 +13,7 @@ from lakehouse_assets.automation import checks, schedules, sensors
 from lakehouse_assets.house import domains, open_house, tables
 from lakehouse_assets.lake.alerts import Sink, sinks
 from lakehouse_assets.lake.assets import asset_of, partitions_definition
+from lakehouse_assets.lake.catalog import catalog_tables, duckdb_resource
 from lakehouse_assets.lake.keys import asset_key
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
@@ -73,13 +74,15 @@ def build_defs() -> dg.Definitions:
         )
         for name, table in tables().items()
     ]
+    in_sql = duckdb_resource(settings.root, catalog_tables(tables()), storage_options=settings.storage_options)
     return dg.Definitions(
         assets=[*assets, *bookkeeping(root)],
         asset_checks=checks(),
         sensors=sensors(),
         schedules=[*schedules(), upkeep_schedule()],
         jobs=[upkeep],
-        resources={"lakehouse": LakehouseResource()},
+        # The second is for assets and notebooks that ask in SQL.
+        resources={"lakehouse": LakehouseResource(), "duckdb": in_sql},
         executor=dg.in_process_executor,
     )
 

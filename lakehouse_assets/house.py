@@ -15,7 +15,7 @@ from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.landing import Landing
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.storage import Lake
-from lakehouse_assets.lake.table import Table, declare_bronze, declared_tables
+from lakehouse_assets.lake.table import Table, declared_tables, tables_of_sources
 from lakehouse_assets.settings import Settings
 
 DOMAINS = ("crm", "commerce")
@@ -32,8 +32,7 @@ def domains() -> dict[str, Domain]:
 def tables() -> Mapping[TableName, Table]:
     """Every table of every domain, an input before its readers."""
     for name in DOMAINS:
-        for source in import_module(f"lakehouse_assets.domains.{name}.sources").SOURCES:
-            declare_bronze(source)
+        tables_of_sources(import_module(f"lakehouse_assets.domains.{name}.sources").SOURCES)
         package = import_module(f"lakehouse_assets.domains.{name}")
         # A large layer is several modules: `silver`, `silver_telemetry`.
         for module in iter_modules(package.__path__):

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import lakehouse_assets
 from lakehouse_assets.cli.show import say, say_json
-from lakehouse_assets.cli.sql import tables_of
 from lakehouse_assets.house import domains, open_house, tables
-from lakehouse_assets.lake.catalog import write_catalog
+from lakehouse_assets.lake.catalog import catalog_tables, write_catalog
 from lakehouse_assets.lake.column_lineage import column_lineage, type_of_lineage
 from lakehouse_assets.lake.dictionary import data_dictionary
 
@@ -21,7 +20,7 @@ DICTIONARY = PACKAGE.parent / "docs" / "data_dictionary.md"
 def views(folder: Path, *, as_json: bool) -> None:
     """Write a file of views for each domain into a folder."""
     house = open_house()
-    written = write_catalog(folder, house.lake.root, tables_of(house), storage_options=house.lake.options)
+    written = write_catalog(folder, house.lake.root, catalog_tables(house.tables), storage_options=house.lake.options)
     if as_json:
         say_json([str(path) for path in written])
     else:

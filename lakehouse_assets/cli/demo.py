@@ -10,9 +10,9 @@ import polars as pl
 from lakehouse_assets.cli.build import carry_out, dates_asked_for, outcome, tell
 from lakehouse_assets.cli.instance import dagster_instance
 from lakehouse_assets.cli.show import grid_of, rows, say, say_json
-from lakehouse_assets.cli.sql import tables_of
 from lakehouse_assets.house import open_house
 from lakehouse_assets.lake import quarantine, status
+from lakehouse_assets.lake.catalog import catalog_tables
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.sql import query, rows_as_json
 
@@ -88,7 +88,7 @@ def demo(tenants: list[str] | None, *, as_json: bool) -> None:
 
 def _answers(house: Lakehouse, tenant: str, built: Collection[str]) -> dict[Question, pl.DataFrame]:
     """What the lake says of a tenant, as far as there is something to ask."""
-    names, lake = tables_of(house), house.lake
+    names, lake = catalog_tables(house.tables), house.lake
     return {
         question: query(question.statement, root=lake.root, tables=names, tenant=tenant, storage_options=lake.options)
         for question in QUESTIONS

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from lakehouse_assets.cli.show import grid_of, say, say_json
 from lakehouse_assets.house import open_house
-from lakehouse_assets.lake.lakehouse import Lakehouse
-from lakehouse_assets.lake.ledger import LANDING_FILES, LEDGER
-from lakehouse_assets.lake.names import TableName
+from lakehouse_assets.lake.catalog import catalog_tables
 from lakehouse_assets.lake.sql import query, rows_as_json
 
 
@@ -16,7 +14,7 @@ def sql(statement: str, tenant: str | None, *, limit: int, as_json: bool) -> Non
     found = query(
         statement,
         root=house.lake.root,
-        tables=tables_of(house),
+        tables=catalog_tables(house.tables),
         tenant=tenant,
         storage_options=house.lake.options,
     )
@@ -25,9 +23,3 @@ def sql(statement: str, tenant: str | None, *, limit: int, as_json: bool) -> Non
         return
     more = f"{found.height - limit} more rows; see all by --limit or --json" if found.height > limit else None
     say(grid_of("", found.head(limit), caption=more))
-
-
-def tables_of(house: Lakehouse) -> list[TableName]:
-    """Every table that has a name in SQL: those declared, the quarantine of each, and the bookkeeping."""
-    names = [*house.tables, *(name.quarantine for name in house.tables), LEDGER, LANDING_FILES]
-    return list(dict.fromkeys(names))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -57,13 +57,6 @@ def query(
         root, built, tenant=tenant, storage_options=storage_options, memory_limit=memory_limit, locked=True
     ) as connection:
         return _run(connection, checked.statement, tenant)
-
-
-def answer(
-    connection: DuckDBPyConnection, statement: str, *, tables: Collection[TableName], tenant: str | None = None
-) -> pl.DataFrame:
-    """As `query`, on a connection that `catalog.connect` opened for the same tables and tenant."""
-    return _run(connection, check(statement, tables).statement, tenant)
 
 
 def rows_as_json(frame: pl.DataFrame) -> list[dict[str, Any]]:

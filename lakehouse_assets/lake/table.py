@@ -20,7 +20,7 @@ from lakehouse_assets.lake.declarations import check_references, check_table
 from lakehouse_assets.lake.errors import ContractError
 from lakehouse_assets.lake.judge import source_rules
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.partitions import SAME_DATE, SameDate, type_of_window
+from lakehouse_assets.lake.partitions import SAME_DATE, type_of_window
 from lakehouse_assets.lake.source import Source
 
 NULLABLE_TRACE = ("_op", "_extra", "_business_date")
@@ -302,8 +302,3 @@ def _domain_of(function: type_of_function) -> str:
 def tables_of_sources(sources: Iterable[Source]) -> list[Table]:
     """Declare the bronze tables of a domain's sources."""
     return [declare_bronze(source) for source in sources]
-
-
-def same_date(window: type_of_window) -> bool:
-    """Whether an input is read at the date itself and nowhere else."""
-    return isinstance(window, SameDate)

@@ -20,9 +20,8 @@ from typer.testing import CliRunner
 
 from lakehouse_assets.backfill import backfill
 from lakehouse_assets.cli.app import app
-from lakehouse_assets.cli.sql import tables_of
-from lakehouse_assets.lake.catalog import built_tables, connect
-from lakehouse_assets.lake.sql import answer
+from lakehouse_assets.lake.catalog import built_tables, catalog_tables
+from lakehouse_assets.lake.sql import query
 from lakehouse_assets_tests.faults import steps
 from lakehouse_assets_tests.faults.isolation import TENANTS, Tenant, assert_none_of, land_all, tenants_of
 from lakehouse_assets_tests.faults.places import Place, day, local
@@ -71,15 +70,14 @@ def assert_files_are_apart(place: Place, tenants: Collection[Tenant]) -> None:
 
 def assert_answers_are_apart(place: Place, tenant: Tenant, others: Collection[Tenant]) -> None:
     """SQL and commands for one tenant tell of no other, and do tell of that one."""
-    tables = tables_of(place.house())
+    tables = catalog_tables(place.house().tables)
     told = ""
-    with connect(place.root, tables, tenant=tenant.name) as connection:
-        for name in built_tables(place.root, tables):
-            statement = f'select * from {name.domain}.{name.layer}."{name.table}"'
-            found = answer(connection, statement, tables=tables, tenant=tenant.name)
-            assert set(found["tenant_id"]) <= {tenant.name}, name
-            assert_none_of(others, str(found.rows()), f"SQL on {name}")
-            told += str(found.rows())
+    for name in built_tables(place.root, tables):
+        statement = f'select * from {name.domain}.{name.layer}."{name.table}"'
+        found = query(statement, root=place.root, tables=tables, tenant=tenant.name)
+        assert set(found["tenant_id"]) <= {tenant.name}, name
+        assert_none_of(others, str(found.rows()), f"SQL on {name}")
+        told += str(found.rows())
     for command in COMMANDS[: rounds(3, len(COMMANDS))]:
         done = CliRunner().invoke(app, [*command, "--tenant", tenant.name], env=place.environment)
         assert done.exit_code == 0, (command, done.output, done.exception)

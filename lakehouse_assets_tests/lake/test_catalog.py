@@ -11,6 +11,7 @@ import duckdb
 import pytest
 from dagster_duckdb import DuckDBResource
 
+from lakehouse_assets.definitions import build_defs
 from lakehouse_assets.lake.catalog import catalog_tables, connect, duckdb_resource, extension_path, write_catalog
 from lakehouse_assets.lake.duckdb_secrets import CatalogError, access, duckdb_root
 from lakehouse_assets.lake.errors import LakeError
@@ -228,6 +229,13 @@ def test_assets_query_the_lake_through_dagsters_resource(lake: Path) -> None:
     assert "hush" not in str(resource.model_dump())
     assert dg.materialize([report], resources={"duckdb": resource}).success
     assert counted == [(18, "acme-0", "globex-5")]
+
+
+def test_the_definitions_have_that_resource_over_all_tables(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKEHOUSE_ROOT", str(lake))
+    resource = (build_defs().resources or {})["duckdb"]
+    with resource.get_connection() as connection:
+        assert connection.execute(COUNT).fetchall() == [(18, "acme-0", "globex-5")]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,9 +14,8 @@ import duckdb
 import polars as pl
 import pytest
 
-from lakehouse_assets.lake.catalog import connect
 from lakehouse_assets.lake.errors import LakeError
-from lakehouse_assets.lake.sql import answer, query, rows_as_json
+from lakehouse_assets.lake.sql import _run, query, rows_as_json
 from lakehouse_assets.lake.sql_check import SqlError
 from lakehouse_assets_tests.lake.sql_lake import (
     ASKING,
@@ -40,10 +39,9 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ask(lake: Path) -> Iterator[type_of_ask]:
-    """Answers for the asking tenant, all on one connection."""
-    with connect(str(lake), TABLES, tenant=ASKING) as connection:
-        yield lambda statement: answer(connection, statement, tables=TABLES, tenant=ASKING)
+def ask(lake: Path) -> type_of_ask:
+    """Answers for the asking tenant."""
+    return lambda statement: query(statement, root=str(lake), tables=TABLES, tenant=ASKING)
 
 
 @pytest.mark.parametrize(
@@ -164,13 +162,12 @@ def test_a_tenants_answer_needs_no_file_of_another(tmp_path: Path) -> None:
     root = build(tmp_path)
     for other in OTHERS:
         remove_files(root, f"tenant_id={other}/*")
-    with connect(str(root), TABLES, tenant=ASKING) as connection:
-        shown = [
-            answer(connection, statement, tables=TABLES, tenant=ASKING).height
-            for statement in PRYING
-            if "::" not in statement and statement.startswith(("FROM crm.gold", "SELECT count", "SUMMARIZE"))
-            and not re.search(r"strptime|AT \(", statement)
-        ]  # fmt: skip
+    shown = [
+        query(statement, root=str(root), tables=TABLES, tenant=ASKING).height
+        for statement in PRYING
+        if "::" not in statement and statement.startswith(("FROM crm.gold", "SELECT count", "SUMMARIZE"))
+        and not re.search(r"strptime|AT \(", statement)
+    ]  # fmt: skip
     assert len(shown) > 10
 
 
@@ -182,7 +179,7 @@ def test_an_error_names_no_partition_of_another_tenant(ask: type_of_ask, monkeyp
         sql = fail
 
     with pytest.raises(SqlError) as caught:
-        answer(Failing(), "SELECT 1", tables=TABLES, tenant=ASKING)  # type: ignore[arg-type]
+        _run(Failing(), "SELECT 1", ASKING)  # type: ignore[arg-type]
     assert "tenant_id=acme/b.parquet" in str(caught.value)
 
 
