@@ -92,6 +92,8 @@ def _asked_for(instance: dg.DagsterInstance, day: date, name: str, order: list[s
     for run in instance.get_runs(dg.RunsFilter(tags={ORIGIN: name, NIGHT: str(day)})):
         names = frozenset(table for table in tables() if asset_key(table) in (run.asset_selection or ()))
         first, last = partition_of(run.tags[RANGE_START]), partition_of(run.tags[RANGE_END])
+        if not {first.tenant_id, last.tenant_id} <= set(order):
+            continue  # a tenant that is registered no more
         tenants = tuple(order[order.index(first.tenant_id) : order.index(last.tenant_id) + 1])
         found.setdefault(names, set()).update(Rectangle(first.date, last.date, tenants).partitions())
     return found
