@@ -21,6 +21,7 @@ from dagster._core.utils import make_new_backfill_id
 from lakehouse_assets.lake.assets import RANGE_END, RANGE_START, TENANTS
 from lakehouse_assets.lake.keys import asset_key, partition_key, partition_of
 from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.lake.landing import RefusedPath
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.partitions import Partition, Rectangle, rectangles
 from lakehouse_assets.lake.plan import BuildPlan, make_plan, without_blocked
@@ -32,13 +33,17 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass
 class BackfillResult:
-    """What a backfill did: partitions built and failed by table, with the reasons that the runs gave."""
+    """What a backfill did: partitions built and failed by table, with the reasons that the runs gave.
+
+    `refused` are the paths in the landing zone that were not taken for landed files.
+    """
 
     built: dict[TableName, set[Partition]] = field(default_factory=dict)
     failed: dict[TableName, set[Partition]] = field(default_factory=dict)
     not_built: dict[TableName, set[Partition]] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
+    refused: list[RefusedPath] = field(default_factory=list)
 
     @property
     def is_complete(self) -> bool:
@@ -83,6 +88,7 @@ def backfill(
     result, before = BackfillResult(), None
     while True:
         plan = make_plan(house, selected, tenants, first, last, only_registered=True, rebuild=rebuild)
+        result.refused = plan.refused
         pending = without_blocked(house, plan.build, result.failed)
         state = (pending, plan.new_files)
         if state == before or not any(pending.values()):

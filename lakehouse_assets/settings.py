@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -85,7 +84,3 @@ class Settings(BaseModel):
         places = [place for place in (settings.landing, settings.root) if REMOTE in place]
         known = {name: value for place in places for name, value in understood(place, options).items()}
         return settings.model_copy(update={"storage_options": known})
-
-    @cached_property
-    def is_remote(self) -> bool:
-        return REMOTE in self.root

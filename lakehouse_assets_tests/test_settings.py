@@ -83,7 +83,6 @@ def test_an_object_store_is_taken_as_it_is_with_the_options_that_it_knows(place:
     environment = {**AWS, **AZURE, **OTHERS, "AZURE_EMPTY": "", "PATH": "/bin"}
     settings = Settings.from_environment({"LAKEHOUSE_ROOT": place, **environment})
     assert settings.root == place
-    assert settings.is_remote
     assert settings.storage_options == options
 
 
@@ -97,7 +96,6 @@ def test_landing_zone_and_lake_may_lie_in_two_clouds() -> None:
 
 def test_a_landing_zone_in_an_object_store_has_its_options_beside_a_lake_on_disk() -> None:
     settings = Settings.from_environment({"LAKEHOUSE_LANDING": "s3://bucket/landing", **AWS})
-    assert not settings.is_remote
     assert settings.storage_options
 
 

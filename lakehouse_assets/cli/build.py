@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from lakehouse_assets.cli.show import dates_in_words, grid, in_colour, progress,
 from lakehouse_assets.house import open_house
 from lakehouse_assets.lake.errors import SelectionError
 from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets.lake.landing import RefusedPath
 from lakehouse_assets.lake.names import TableName, check_tenant
 from lakehouse_assets.lake.partitions import Partition
 from lakehouse_assets.lake.plan import BuildPlan, make_plan
@@ -38,8 +39,7 @@ def plan(
     if as_json:
         say_json(_as_json(found))
         return
-    for path, reason in found.refused:
-        say(in_colour("yellow", "not ingested:", f"{path}: {reason}"))
+    _tell_refused(found.refused)
     if found.is_empty:
         say(f"Nothing to build for {begin} … {end}.")
     else:
@@ -76,6 +76,7 @@ def backfill(
     if as_json:
         say_json({**outcome(result), "dropped": by_table(gone)})
     else:
+        _tell_refused(result.refused)
         if result.built or result.reasons or not gone:
             tell(result)
         if gone:
@@ -170,10 +171,17 @@ def tell(result: BackfillResult) -> None:
         say("See the rejected rows: lakehouse quarantine list. Then run the same backfill again.")
 
 
+def _tell_refused(refused: Iterable[RefusedPath]) -> None:
+    """What landed in vain, which no exit status tells."""
+    for path, reason in refused:
+        say(in_colour("yellow", "not ingested:", f"{path}: {reason}"))
+
+
 def outcome(result: BackfillResult) -> dict[str, Any]:
     """What a backfill did, for machines."""
     built = {which: by_table(getattr(result, which)) for which in ("built", "failed", "not_built")}
-    return {**built, "runs": result.runs, "reasons": result.reasons}
+    refused = [path._asdict() for path in result.refused]
+    return {**built, "runs": result.runs, "reasons": result.reasons, "refused": refused}
 
 
 def by_table(partitions: Mapping[TableName, Collection[Partition]]) -> dict[str, list[list[str]]]:

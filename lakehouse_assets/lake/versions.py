@@ -1,5 +1,8 @@
 """Versions of a source's rows by ingest date: what was known when, which restated silver no longer tells.
 
+A row that is rejected is no version; it is counted and set aside where the source's own table is built. Of a day of
+which that table is refused, the valid rows are versions all the same.
+
 Belongs here: the rows of bronze that were valid, as the table of their source would have judged them. Not here: which
 of several versions counts on a date (the table that reads them), and silver itself (`compute`, `settle`).
 """

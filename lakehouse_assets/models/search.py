@@ -23,6 +23,8 @@ K1 = 1.2
 B = 0.75
 # What one standard deviation of the vectors' likeness is worth in those of BM25; measured for LSA.
 LSA_WEIGHT = 0.3
+# Texts that have nothing to do with a question are as like it as rounding makes them.
+LEAST_LIKENESS = 1e-6
 SNIPPET_CHARACTERS = 160
 
 
@@ -39,7 +41,7 @@ def search_scores(
     words = bm25(term_frequencies(texts, terms), lengths)
     likeness = np.einsum("ij,j->i", vectors, vector).astype(np.float64)
     found = z_scored(words) + weight * z_scored(likeness)
-    return np.where((words > 0) | (likeness > 0), found, -np.inf)
+    return np.where((words > 0) | (likeness > LEAST_LIKENESS), found, -np.inf)
 
 
 def bm25(frequencies: type_of_floats, lengths: type_of_floats) -> type_of_floats:

@@ -56,8 +56,9 @@ def test_partitions_that_are_refused_are_named_and_the_others_are_built(demo: De
     assert [(row["rule"], row["rows"]) for row in counted] == [("unparsable", 60)]
 
 
-def test_the_plan_names_what_is_not_ingested(demo: Demo, tmp_path: Path) -> None:
+def test_plan_and_backfill_name_what_is_not_ingested(demo: Demo, tmp_path: Path) -> None:
     place = demo.place.copy_to(tmp_path / "place")
     (place.folder / "landing" / "acme" / "crm" / "leads" / "last week").mkdir()
-    assert "last week" in place.run("plan").text
-    assert [row["path"] for row in place.run("plan", "--json").json["refused"]] == ["acme/crm/leads/last week"]
+    for command in (["plan"], ["backfill", "--select", "crm/bronze/leads"]):
+        assert "last week" in place.run(*command).text
+        assert [row["path"] for row in place.run(*command, "--json").json["refused"]] == ["acme/crm/leads/last week"]

@@ -54,5 +54,5 @@ METRICS: Mapping[str, MetricRules] = {
     # Gauge pressure in a heating circuit, bar, one reading every quarter of an hour. No gauge can read less than a
     # vacuum, which is -1.01 bar, or more than any pipe stands: such a reading comes from a broken sensor. Pressure
     # never rests for three hours, and an hour is four readings that did not come.
-    "pressure_bar": MetricRules(lowest=-1.1, highest=1000.0, flatline_windows=12, silence_minutes=60),
+    "circuit_pressure_bar": MetricRules(lowest=-1.1, highest=1000.0, flatline_windows=12, silence_minutes=60),
 }

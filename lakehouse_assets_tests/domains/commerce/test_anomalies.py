@@ -211,7 +211,7 @@ def test_by_default_nothing_but_the_score_makes_an_anomaly() -> None:
 def test_a_metric_without_a_line_is_judged_as_if_there_were_none() -> None:
     flat_after_silence = [Window(FIRST + (200 + n) * STEP, 20.0) for n in range(20)]
     series = [*every(60), *flat_after_silence, Window(FIRST + 220 * STEP, -99.0)]
-    for metric, is_judged_alike in (("temperature", True), ("pressure_bar", False)):
+    for metric, is_judged_alike in (("temperature", True), ("circuit_pressure_bar", False)):
         rows, day = windows(series, metric=metric), FIRST.date()
         said = [judged(rows, day, day, rules).select("anomaly_score", "method", "rule") for rules in (METRICS, {})]
         assert said[0].equals(said[1]) == is_judged_alike
