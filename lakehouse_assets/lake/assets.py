@@ -20,7 +20,7 @@ from lakehouse_assets.lake.errors import SelectionError
 from lakehouse_assets.lake.keys import asset_key, partition_key, partition_of
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.partitions import LastMonthEnd, MaturedMonthEnds, Partition, Trailing, type_of_window
+from lakehouse_assets.lake.partitions import MaturedMonthEnds, Partition, SinceMonthEnd, Trailing, type_of_window
 from lakehouse_assets.lake.recording import attach_metadata, record_materializations
 from lakehouse_assets.lake.report import PartitionReport, StepReport
 from lakehouse_assets.lake.runner import build
@@ -48,7 +48,7 @@ def _mapping(table: Table, upstream: TableName, window: type_of_window) -> dg.Pa
         return _dates(-(window.count - 1), 0)
     if isinstance(window, MaturedMonthEnds):
         return _dates(-(window.horizon + 31), 0)
-    if isinstance(window, LastMonthEnd):
+    if isinstance(window, SinceMonthEnd):
         return _dates(-31, 0)
     return dg.IdentityPartitionMapping()
 

@@ -18,7 +18,7 @@ from lakehouse_assets.lake.contract import TRACE_COLUMNS
 from lakehouse_assets.lake.errors import ContractError
 from lakehouse_assets.lake.judge import DELETED, RAW
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.partitions import LastMonthEnd, MaturedMonthEnds, SameDate, Trailing
+from lakehouse_assets.lake.partitions import MaturedMonthEnds, SameDate, SinceMonthEnd, Trailing
 from lakehouse_assets.lake.source import COLUMN_PATTERN, PARTITION_COLUMNS
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def check_table(table: Table, parameters: Collection[str] = ()) -> None:
     if not 0 <= table.max_reject_share <= 1:
         raise ContractError(f"{table.name}: max_reject_share is {table.max_reject_share}: give a share from 0 to 1")
     for given in table.inputs.values():
-        if not isinstance(given.window, SameDate | Trailing | MaturedMonthEnds | LastMonthEnd):
+        if not isinstance(given.window, SameDate | Trailing | MaturedMonthEnds | SinceMonthEnd):
             raise ContractError(f"{table.name} reads {given.table} in {given.window!r}: write trailing(days=…)")
     _check_columns(table)
     _check_rules(table)

@@ -13,7 +13,7 @@ from datetime import date
 
 from lakehouse_assets.lake.ledger import EMPTY, Entry, LandedFile, digest, output_digest
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.partitions import LastMonthEnd, MaturedMonthEnds, Trailing, type_of_window
+from lakehouse_assets.lake.partitions import MaturedMonthEnds, SinceMonthEnd, Trailing, type_of_window
 from lakehouse_assets.lake.table import Table
 
 SIZE = len(EMPTY)
@@ -132,7 +132,7 @@ class Fingerprints:
                 read = window.dates(day, self.start)
                 self._matured[key] = b"".join(outputs.get(d) for d in read)
             return self._matured[key]
-        if isinstance(window, LastMonthEnd):
+        if isinstance(window, SinceMonthEnd):
             return b"".join(outputs.get(d) for d in window.dates(day, self.start))
         return outputs.get(day)
 

@@ -123,20 +123,20 @@ class MaturedMonthEnds:
 
 
 @dataclass(frozen=True)
-class LastMonthEnd:
-    """An input of which date D reads the last day of the month before D's, and D."""
+class SinceMonthEnd:
+    """An input of which date D reads the last day of the month before D's, and every date from then to D."""
 
     def dates(self, day: date, start: date) -> list[date]:
-        return [read for read in (day.replace(day=1) - DAY, day) if read >= start]
+        return self.union(day, day, start)
 
     def union(self, first: date, last: date, start: date) -> list[date]:
-        return sorted({read for day in days(first, last) for read in self.dates(day, start)})
+        return days(max(first.replace(day=1) - DAY, start), last)
 
     def __str__(self) -> str:
-        return "same date, and the end of the month before"
+        return "from the end of the month before to the same date"
 
 
-type_of_window = SameDate | Trailing | MaturedMonthEnds | LastMonthEnd
+type_of_window = SameDate | Trailing | MaturedMonthEnds | SinceMonthEnd
 SAME_DATE = SameDate()
 
 
@@ -145,9 +145,9 @@ def trailing(*, days: int) -> Trailing:
     return Trailing(days)
 
 
-def last_month_end() -> LastMonthEnd:
-    """The window of D and the last day of the month before."""
-    return LastMonthEnd()
+def since_month_end() -> SinceMonthEnd:
+    """The window of the last day of the month before D's, and of every date from then to D."""
+    return SinceMonthEnd()
 
 
 class Rectangle(NamedTuple):

@@ -37,6 +37,7 @@ def assert_all_done(place: Place, story: Story, children: Sequence[Child]) -> No
     assert [child.process.returncode for child in children] == [0] * len(children), "\n".join(c.said for c in children)
     lakes.assert_same_lake(place, story.full)
     lakes.assert_adds_up(place)
+    lakes.assert_quarantine_is_entered(place)
     lakes.assert_up_to_date(place, story.first, story.last)
 
 

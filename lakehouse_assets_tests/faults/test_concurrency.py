@@ -68,6 +68,7 @@ if THOROUGH:
             # Who finds that register and table are not of one landing, time and again, commits nothing and says so.
             assert child.process.returncode == 0 or "its inputs are read again" in child.said, child.said
         lakes.assert_adds_up(place)
+        lakes.assert_quarantine_is_entered(place)
         assert assert_ledger_is_true(place, story.full, story.early) > 0
         assert not (faults := backfill_by_steps(place.house(), story.first, story.last)), faults
         lakes.assert_same_lake(place, story.full)

@@ -18,7 +18,7 @@ from lakehouse_assets.lake.contract import Contract, column
 from lakehouse_assets.lake.domain import Domain
 from lakehouse_assets.lake.errors import ContractError
 from lakehouse_assets.lake.names import TableName
-from lakehouse_assets.lake.partitions import Window, last_month_end
+from lakehouse_assets.lake.partitions import Window, since_month_end
 from lakehouse_assets.lake.plan import make_plan
 from lakehouse_assets.lake.runner import build
 from lakehouse_assets.lake.table import Lookup, Reference, Table, declared_tables, table, tables_of_sources
@@ -113,7 +113,7 @@ def declare() -> Mapping[TableName, Table]:
     )(silver_readings)
     table(Totals, alerts=(every_reading_counts,))(gold_totals)
     table(Letters)(gold_letters)
-    table(Months, windows={"silver_gauges": last_month_end()})(gold_months)
+    table(Months, windows={"silver_gauges": since_month_end()})(gold_months)
     return declared_tables()
 
 

@@ -41,23 +41,27 @@ VECTOR = ["model", "text_sha256"]
 def fitted_models(
     chunks: pl.LazyFrame, earlier: pl.LazyFrame, window: Window, fit: type_of_fit = fit_lsa
 ) -> pl.LazyFrame:
-    """The model of each date that has one: fitted on the chunks of the last day of the month before, or where there
-    were none on the date's own. A corpus that `earlier`, or another date of the window, was fitted on is not fitted
-    again.
+    """The model of each date that has one: fitted on the chunks of the first date, from the end of the month before on,
+    that has any. A corpus that `earlier`, or another date of the window, was fitted on is not fitted again.
     """
+    present = set(chunks.select(pl.col("date").unique()).collect(engine="streaming")["date"])
+    fitted_on = {
+        day: min((on for on in present if _month_end_before(day) <= on <= day), default=None) for day in window.dates()
+    }
     columns = ["date", "document_id", "text_sha256"]
-    corpora = chunks.select(columns).sort(columns).collect(engine="streaming")
-    by_date = {day: frame for (day,), frame in corpora.partition_by("date", as_dict=True).items()}
+    corpora = chunks.filter(pl.col("date").is_in({on for on in fitted_on.values() if on})).select(columns).sort(columns)
+    by_date = {
+        day: frame for (day,), frame in corpora.collect(engine="streaming").partition_by("date", as_dict=True).items()
+    }
     known = {row["corpus_sha256"]: row for row in earlier.select(list(MODEL)).collect().to_dicts()}
     found = []
-    for day in window.dates():
-        fitted_on = next((on for on in (_month_end_before(day), day) if on in by_date), None)
-        if fitted_on is None:
+    for day, on in fitted_on.items():
+        if on is None:
             continue
-        corpus = by_date[fitted_on]
+        corpus = by_date[on]
         digest = hashlib.sha256("".join(corpus["text_sha256"].sort()).encode()).hexdigest()
         if digest not in known:
-            texts = chunks.filter(pl.col("date") == fitted_on).select("text").collect(engine="streaming")
+            texts = chunks.filter(pl.col("date") == on).select("text").collect(engine="streaming")
             known[digest] = _fitted(texts["text"].to_list(), digest, fit)
         # A text may stand in other documents than before, and make the same model.
         counts = {"documents": corpus["document_id"].n_unique(), "chunks": corpus.height}

@@ -11,7 +11,7 @@ import polars as pl
 from lakehouse_assets.domains.commerce.chunking import chunk_rows
 from lakehouse_assets.domains.commerce.embedding import SERVER, embedded, fit_of, fitted_models
 from lakehouse_assets.lake.contract import Contract, column
-from lakehouse_assets.lake.partitions import Window, last_month_end
+from lakehouse_assets.lake.partitions import Window, since_month_end
 from lakehouse_assets.lake.table import table
 
 
@@ -37,8 +37,8 @@ def platinum_document_chunks(silver_documents: pl.LazyFrame) -> pl.LazyFrame:
 class EmbeddingModel(Contract):
     """One row: the model that embeds the tenant's chunks on the date; none where there have never been chunks.
 
-    It is learnt from the chunks at the end of the month before, so that vectors stay while a month lasts; where there
-    were none then, from the date's own.
+    It is learnt from the chunks at the end of the month before, or where there were none then, from those of the first
+    date that has any: vectors stay while a month lasts.
     """
 
     model: str = column("Name of the model: method, dimension, and digest of the artefact", key=True)
@@ -60,7 +60,7 @@ class EmbeddingModel(Contract):
     artefact: pl.Binary = column("The model: JSON header and plain numbers, or the server that has it")
 
 
-@table(EmbeddingModel, windows={"platinum_document_chunks": last_month_end()}, carries_forward=True, sparse=True)
+@table(EmbeddingModel, windows={"platinum_document_chunks": since_month_end()}, sparse=True)
 def platinum_embedding_model(
     platinum_document_chunks: pl.LazyFrame, window: Window, earlier: pl.LazyFrame
 ) -> pl.LazyFrame:
