@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import lakehouse_assets
@@ -49,9 +50,14 @@ def docs(*, check: bool, as_json: bool) -> None:
 
 def generated() -> dict[Path, str]:
     """The files that follow from the declared tables, and what they should hold."""
+    return dict(zip((DICTIONARY, LINEAGE), _texts(), strict=True))
+
+
+@cache
+def _texts() -> tuple[str, str]:
+    """Of one process's tables, which do not change; watching every function for lineage takes seconds."""
     declared = tables()
-    dictionary = data_dictionary(declared.values(), domains().values())
-    return {DICTIONARY: dictionary, LINEAGE: _by_line(column_lineage(declared))}
+    return data_dictionary(declared.values(), domains().values()), _by_line(column_lineage(declared))
 
 
 def _by_line(lineage: dict[str, type_of_lineage]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,11 @@ def test_nothing_landed_says_so(new_place: type_of_places, tmp_path: Path) -> No
 
 def test_a_demo_that_could_build_nothing_says_why(new_place: type_of_places, tmp_path: Path) -> None:
     place = new_place(tmp_path / "place")
+    for folder in (place.folder / "landing").iterdir():
+        shutil.rmtree(folder)
+    drop = place.folder / "landing" / "acme" / "crm" / "products" / "2026-01-05"
+    drop.mkdir(parents=True)
+    (drop / "products.csv").write_text("product_id\np1\n")
     (place.folder / "lake").write_text("where the lake should be")
     answer = place.run("demo")
     assert answer.status == 1
