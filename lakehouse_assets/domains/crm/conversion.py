@@ -77,6 +77,7 @@ def with_model_features(figures: pl.LazyFrame) -> pl.LazyFrame:
     others = closed + pl.col("num_open_deals") - 1
     tenant_won, tenant_closed = won.sum().over("date"), closed.sum().over("date")
     tenant_others = tenant_closed + pl.col("num_open_deals").sum().over("date") - 1
+    silent_days = pl.col("days_since_last_interaction")
     base_rate = expert_prior().base_rate
 
     def mean(divisor: pl.Expr) -> pl.Expr:
@@ -85,12 +86,10 @@ def with_model_features(figures: pl.LazyFrame) -> pl.LazyFrame:
     return figures.with_columns(
         pl.col("total_revenue").log1p().alias("log1p_total_revenue"),
         pl.col("total_interactions").cast(pl.Float64).log1p().alias("log1p_total_interactions"),
-        (pl.col("engagement_score") / 10).alias("engagement"),
+        (pl.col("engagement_score") * 0.1).alias("engagement"),
         ((won + SMOOTHING * mean(tenant_closed)) / (closed + SMOOTHING)).alias("smoothed_win_rate"),
         ((won + SMOOTHING * mean(tenant_others)) / (others + SMOOTHING)).alias("smoothed_conversion_rate"),
-        (
-            pl.col("days_since_last_interaction").fill_null(LONGEST_SILENCE_DAYS).clip(0, LONGEST_SILENCE_DAYS) / 30
-        ).alias("silent_months"),
+        (silent_days.fill_null(LONGEST_SILENCE_DAYS).clip(0, LONGEST_SILENCE_DAYS) * (1 / 30)).alias("silent_months"),
     )
 
 

@@ -74,7 +74,8 @@ def customer_figures(
 def with_scores(figures: pl.LazyFrame) -> pl.LazyFrame:
     """Add `lead_score` (0–100), `lead_quality` and `lead_score_v0`, the score of the source document's notebook.
 
-    `figures` holds all customers of the tenant on each date, since scores are shares of the largest on the date.
+    `figures` holds all customers of the tenant on each date, since scores are shares of the largest on the date. No
+    column is divided by a constant: how Polars rounds that depends on how many rows it takes at a time.
     """
     revenue, interactions = pl.col("total_revenue"), pl.col("total_interactions")
     engagement, win_rate = pl.col("engagement_score"), pl.col("win_rate")
@@ -85,7 +86,7 @@ def with_scores(figures: pl.LazyFrame) -> pl.LazyFrame:
             + 0.25 * 10 * engagement
             + 0.25 * 100 * win_rate
         ).alias("lead_score"),
-        (revenue / 100_000 * 30 + 2 * interactions + 25 * engagement + 20 * win_rate).alias("lead_score_v0"),
+        (revenue * (30 / 100_000) + 2 * interactions + 25 * engagement + 20 * win_rate).alias("lead_score_v0"),
     )
     score = pl.col("lead_score").round(9)
     quality = pl.when(score >= 80).then(pl.lit("hot")).when(score >= 60).then(pl.lit("warm"))

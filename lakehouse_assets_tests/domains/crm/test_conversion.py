@@ -171,6 +171,22 @@ def test_training_and_scoring_give_a_customer_the_same_features() -> None:
     assert together.select(features).equals(together.select(pl.col(f"{f}_scored").alias(f) for f in features))
 
 
+def test_features_of_one_row_and_of_many_are_the_same_to_the_bit() -> None:
+    tables = crm(1.0, last=date(2024, 8, 1))
+    [figures] = (
+        customer_figures(tables.customers.filter(pl.col("date") == T), tables.leads, tables.interactions, T, T)
+        .head(1)
+        .collect()
+        .to_dicts()
+    )
+    # Polars divides by a constant one way in a single row and another in several.
+    days = [figures | {"engagement_score": day / 3, "days_since_last_interaction": day} for day in range(30)]
+    own = ["engagement", "silent_months"]
+    many = with_model_features(pl.LazyFrame(days)).select(own).collect()
+    alone = [with_model_features(pl.LazyFrame([day])).select(own).collect() for day in days]
+    assert many.equals(pl.concat(alone))
+
+
 def test_a_strong_signal_is_promoted_and_noise_is_not() -> None:
     last = date(2025, 12, 31)
     strong, noise = trained(crm(2.0, last=last), last), trained(crm(0.0, last=last), last)

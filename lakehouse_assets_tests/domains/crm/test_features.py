@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lakehouse_assets.domains.crm.features import customer_figures, with_scores
@@ -231,7 +231,17 @@ def tenants(draw: st.DrawFn) -> tuple[date, list[type_of_row], list[type_of_row]
     return days[-1], customers, leads, draw(st.lists(contacts, max_size=30))
 
 
+# Divided by a constant, this revenue comes out one way among two rows and another among three.
+AMONG_TWO_ROWS_AND_THREE: tuple[date, list[type_of_row], list[type_of_row], list[type_of_row]] = (
+    D + DAY,
+    [customer("C1"), customer("C1", D + DAY), customer("C2", D + DAY)],
+    [lead("C1", "closed_won", 99_999.995, D + DAY), lead("C1", "closed_won", 120_000.1, D + DAY)],
+    [],
+)
+
+
 @given(tenants())
+@example(AMONG_TWO_ROWS_AND_THREE)
 @settings(max_examples=40, deadline=None)
 def test_a_range_gives_each_date_the_rows_that_plain_python_gives_it_alone(
     tenant: tuple[date, list[type_of_row], list[type_of_row], list[type_of_row]],
