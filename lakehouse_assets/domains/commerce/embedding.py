@@ -14,15 +14,15 @@ from typing import Any
 import polars as pl
 
 from lakehouse_assets.lake.partitions import Window
-from lakehouse_assets.models.embedding import Embedder, HttpEmbedder
+from lakehouse_assets.models.embedding import Embedder
 from lakehouse_assets.models.loading import load_embedder
 from lakehouse_assets.models.lsa import LsaEmbedder, fit_lsa
 
 type_of_fit = Callable[[list[str]], tuple[Embedder, float | None]]
 
-# Who embeds: None for a model of each tenant's own texts, or a server, as HttpEmbedder(url, model, dimension). Texts of
-# all tenants go to it then.
-SERVER: HttpEmbedder | None = None
+# Who embeds: None for a model of each tenant's own texts, FolderEmbedder(folder) for a published one that lies on every
+# machine, or HttpEmbedder(url, model, dimension) for a server. Texts of all tenants go to it then.
+EMBEDDER: Embedder | None = None
 MODEL = {
     "date": pl.Date(),
     "model": pl.String(),
@@ -69,9 +69,9 @@ def fitted_models(
     return pl.LazyFrame(found, schema=MODEL)
 
 
-def fit_of(server: HttpEmbedder | None) -> type_of_fit:
-    """How a model comes about: a server has one already."""
-    return fit_lsa if server is None else lambda _texts: (server, None)
+def fit_of(embedder: Embedder | None) -> type_of_fit:
+    """How a model comes about: one that is named needs no texts."""
+    return fit_lsa if embedder is None else lambda _texts: (embedder, None)
 
 
 def embedded(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from lakehouse_assets.domains.commerce.chunking import chunk_rows
-from lakehouse_assets.domains.commerce.embedding import SERVER, embedded, fit_of, fitted_models
+from lakehouse_assets.domains.commerce.embedding import EMBEDDER, embedded, fit_of, fitted_models
 from lakehouse_assets.lake.contract import Contract, column
 from lakehouse_assets.lake.partitions import Window, since_month_end
 from lakehouse_assets.lake.table import table
@@ -41,23 +41,25 @@ class EmbeddingModel(Contract):
     date that has any: vectors stay while a month lasts.
     """
 
-    model: str = column("Name of the model: method, dimension, and digest of the artefact", key=True)
+    model: str = column(
+        "Name of the model: method and dimension, or folder, and digest; or as the server has it", key=True
+    )
     dimension: int = column("Length of its vectors", ge=1)
     rank: int = column(
-        "Directions that the texts span, the vectors being zero beyond them; null for a server's model",
+        "Directions that the texts span, the vectors being zero beyond them; null for a model from elsewhere",
         nullable=True,
         ge=0,
     )
-    terms: int = column("Terms that it knows; null for a server's model", nullable=True, ge=0)
+    terms: int = column("Terms that it knows; null for a model from elsewhere", nullable=True, ge=0)
     documents: int = column("Documents that it was fitted on", ge=1)
     chunks: int = column("Chunks that it was fitted on", ge=1)
     explained_share: float = column(
-        "Share of the squared weight of the terms that its directions hold; null for a server's model",
+        "Share of the squared weight of the terms that its directions hold; null for a model from elsewhere",
         nullable=True,
         in_range={"min_value": 0, "max_value": 1},
     )
     corpus_sha256: str = column("Digest of the texts that it was fitted on")
-    artefact: pl.Binary = column("The model: JSON header and plain numbers, or the server that has it")
+    artefact: pl.Binary = column("The model: JSON header and plain numbers, or the folder or server that has it")
 
 
 @table(EmbeddingModel, windows={"platinum_document_chunks": since_month_end()}, sparse=True)
@@ -65,7 +67,7 @@ def platinum_embedding_model(
     platinum_document_chunks: pl.LazyFrame, window: Window, earlier: pl.LazyFrame
 ) -> pl.LazyFrame:
     """What a tenant's own texts say together needs no model from elsewhere, and none that changes by the day."""
-    return fitted_models(platinum_document_chunks, earlier, window, fit_of(SERVER))
+    return fitted_models(platinum_document_chunks, earlier, window, fit_of(EMBEDDER))
 
 
 class DocumentEmbeddings(Contract):

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 from polars.testing import assert_frame_equal
 
+from lakehouse_assets.cli.search import answer
+from lakehouse_assets.domains.commerce import platinum
 from lakehouse_assets.domains.commerce.chunking import chunk_rows
 from lakehouse_assets.domains.commerce.embedding import embedded, fit_of, fitted_models
 from lakehouse_assets.domains.commerce.platinum import platinum_document_embeddings, platinum_embedding_model
@@ -21,7 +24,10 @@ from lakehouse_assets.lake.partitions import Window
 from lakehouse_assets.lake.plan import make_plan
 from lakehouse_assets.lake.storage import Lake
 from lakehouse_assets.models.embedding import HttpEmbedder, type_of_vectors
+from lakehouse_assets.models.errors import ModelError
+from lakehouse_assets.models.folder import FolderEmbedder
 from lakehouse_assets.models.lsa import Fit, LsaEmbedder, fit_lsa
+from lakehouse_assets_tests.embedding_folder import make_folder
 from lakehouse_assets_tests.embedding_server import DIMENSION, Endpoint, serving
 from lakehouse_assets_tests.lake.small_lake import carry_out, rows
 
@@ -248,3 +254,28 @@ def test_a_pair_of_which_one_half_lands_late_heals_and_the_lake_is_the_same_in_a
         assert_frame_equal(rows(other, name), rows(house, name), check_exact=True)
     assert rows(other, LAYERS[1].quarantine).is_empty()
     assert not any(make_plan(other, [VECTORS], None, JAN_30, FEB_2).build.values())
+
+
+def test_a_model_in_a_folder_embeds_documents_and_questions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = FolderEmbedder(str(make_folder(tmp_path / "tiny")))
+    monkeypatch.setattr(platinum, "EMBEDDER", embedder)
+    house = house_at(tmp_path)
+    for day in (JAN_30, JAN_31):
+        land(house, day, LANDED[day])
+    build(house, JAN_30, FEB_1)
+    made = rows(house, LAYERS[-2])
+    assert set(made.select("model", "dimension", "rank", "terms", "explained_share").rows()) == {
+        (embedder.model, embedder.dimension, None, None, None)
+    }
+    found = rows(house, VECTORS)
+    texts = {"D1": PUMP, "D2": BILL}
+    assert found.select("date", "document_id", "model").sort("date", "document_id").rows() == [
+        (day, name, embedder.model) for day, name in ((JAN_30, "D1"), *((d, n) for d in (JAN_31, FEB_1) for n in texts))
+    ]
+    for name, vector in found.select("document_id", "embedding").iter_rows():
+        assert np.array(vector, np.float32).tobytes() == embedder.embed([texts[name]])[0].tobytes()
+    assert answer(house, "loud pump", "acme", FEB_1)["document_id"][0] == "D1"
+
+    (tmp_path / "tiny").rename(tmp_path / "gone")
+    with pytest.raises(ModelError, match="tiny is not there"):
+        answer(house, "loud pump", "acme", FEB_1)
