@@ -32,7 +32,7 @@ from lakehouse_assets_tests.pipeline.three_days import (
     run,
 )
 
-OLD, DAY = date(2024, 3, 1), date(2026, 1, 8)
+OLD, DAY = date(2025, 11, 20), date(2026, 1, 8)
 CUSTOMERS = TableName("crm", "silver", "customers_clean")
 
 
@@ -101,7 +101,7 @@ def test_a_night_brings_everything_up_to_date_where_no_landing_sensor_runs(
 def test_a_night_asks_for_nothing_that_its_plan_does_not_want(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance
 ) -> None:
-    """States that are built anew read bronze of years ago, and neither what lies between nor what was dropped."""
+    """States that are built anew read bronze of long ago, and neither what lies between nor what was dropped."""
     landing = tmp_path / "landing"
     for day in (OLD, LAST):
         land(landing, "acme", "customers", day, "c.csv", [{"customer_id": f"c{day.year}"}])
@@ -109,7 +109,7 @@ def test_a_night_asks_for_nothing_that_its_plan_does_not_want(
     tables = [name for name in house.tables if name.domain == "crm"]
     for day in (OLD, LAST):
         assert backfill(house, tables, None, day, day, instance=instance).is_complete
-    drop(house, due(house, keep=parse_keep(["bronze=1y", "silver=1y", "gold=1y"]), today=DAY))
+    drop(house, due(house, keep=parse_keep(["bronze=40d", "silver=40d", "gold=40d"]), today=DAY))
     dropped = house.ledger.read().filter(DROPPED).height
     assert dropped > 10
     # As a change of its contract leaves it.
@@ -126,7 +126,7 @@ def test_a_night_asks_for_nothing_that_its_plan_does_not_want(
     assert make_plan(house, list(house.tables), None, LAST, LAST).is_empty
     assert house.ledger.read().filter(DROPPED).height == dropped - 1
     rows = pl.read_delta(house.lake.uri(CUSTOMERS)).filter(date=LAST)
-    assert sorted(rows["customer_id"]) == ["c2024", "c2026"]
+    assert sorted(rows["customer_id"]) == ["c2025", "c2026"]
 
 
 def test_a_partition_that_is_refused_holds_up_what_reads_it_and_no_other_tenant(
