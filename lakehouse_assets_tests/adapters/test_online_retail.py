@@ -25,6 +25,7 @@ from lakehouse_assets_tests.adapters.online_retail_report import (
     land_day_by_day,
     report,
 )
+from lakehouse_assets_tests.instances import instance_in
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
 DAYS = {
@@ -91,7 +92,7 @@ def test_the_lake_agrees_with_plain_sums_day_by_day(
     monkeypatch.setenv("LAKEHOUSE_LANDING", str(tmp_path / "landing"))
     monkeypatch.setenv("LAKEHOUSE_ROOT", str(tmp_path / "lake"))
     monkeypatch.setenv("LAKEHOUSE_START_DATE", "2010-12-01")
-    with dg.DagsterInstance.ephemeral() as instance:
+    with instance_in(tmp_path / "home") as instance:
         told = land_day_by_day(shop, tmp_path / "landing", instance)
         check = dg.AssetCheckKey(asset_key(REVENUE), "net_revenue_equals_facts")
         history = instance.event_log_storage.get_asset_check_execution_history(check, limit=9)

@@ -11,12 +11,13 @@ import pytest
 
 from lakehouse_assets.backfill import backfill
 from lakehouse_assets.lake.lakehouse import Lakehouse
+from lakehouse_assets_tests.instances import instance_in
 from lakehouse_assets_tests.pipeline.three_days import FIRST, LAST, house_in, land_three_days
 
 
 @pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as made:
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    with instance_in(tmp_path_factory.mktemp("dagster") / "home") as made:
         yield made
 
 
@@ -25,7 +26,8 @@ def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The three days landed, and a lake in which a backfill has built them: for copies only."""
     folder = tmp_path_factory.mktemp("built")
     land_three_days(folder / "landing")
-    with pytest.MonkeyPatch.context() as patch, dg.DagsterInstance.ephemeral() as instance:
+    home = tmp_path_factory.mktemp("dagster") / "home"
+    with pytest.MonkeyPatch.context() as patch, instance_in(home) as instance:
         house = house_in(patch, folder / "landing", folder / "lake")
         assert backfill(house, list(house.tables), None, FIRST, LAST, instance=instance).is_complete
     return folder
