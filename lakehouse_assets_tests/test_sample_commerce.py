@@ -21,6 +21,7 @@ from lakehouse_assets.lake.landing import Landing
 from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.storage import Lake
 from lakehouse_assets.lake.table import Table
+from lakehouse_assets_tests.once import once
 from lakehouse_assets_tests.oracle.commerce import CommerceOracle
 from lakehouse_assets_tests.pipeline.crm_landings import build_all
 
@@ -58,12 +59,17 @@ def oracle() -> CommerceOracle:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
     """The sample's silver of all dates with a row, and its alerts and features of the days on which it lands."""
-    lake = Lake(str(tmp_path_factory.mktemp("sample")))
     commerce = {name: table for name, table in tables().items() if name.domain == "commerce"}
-    found = Lakehouse(Landing(str(LANDING)), lake, commerce, START, 2**28)
-    build_all(found, january(5), january(8), selected=[*CLEANED, ALERTS, FEATURES])
-    build_all(found, DAYS[0], january(8), selected=[TableName("commerce", "silver", "transaction_facts")])
-    return found
+
+    def house_at(folder: Path) -> Lakehouse:
+        return Lakehouse(Landing(str(LANDING)), Lake(str(folder)), commerce, START, 2**28)
+
+    def build(folder: Path) -> None:
+        found = house_at(folder)
+        build_all(found, january(5), january(8), selected=[*CLEANED, ALERTS, FEATURES])
+        build_all(found, DAYS[0], january(8), selected=[TableName("commerce", "silver", "transaction_facts")])
+
+    return house_at(once(tmp_path_factory, "sample_commerce", build))
 
 
 def rows(house: Lakehouse, name: TableName) -> pl.DataFrame:

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lakehouse_assets.cli.app import app
+from lakehouse_assets_tests.once import once
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -79,5 +80,10 @@ class Demo(NamedTuple):
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory, new_place: type_of_places) -> Demo:
     """For looking only: a test that changes anything works on a copy."""
-    place = new_place(tmp_path_factory.mktemp("demo") / "place")
-    return Demo(place, place.run("demo", "--json"))
+
+    def build(folder: Path) -> None:
+        said = new_place(folder / "place").run("demo", "--json")
+        (folder / "said.json").write_text(json.dumps(said))
+
+    folder = once(tmp_path_factory, "demo", build)
+    return Demo(Place(folder / "place"), Answer(*json.loads((folder / "said.json").read_text())))

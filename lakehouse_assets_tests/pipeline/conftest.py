@@ -12,6 +12,7 @@ import pytest
 from lakehouse_assets.backfill import backfill
 from lakehouse_assets.lake.lakehouse import Lakehouse
 from lakehouse_assets_tests.instances import instance_in
+from lakehouse_assets_tests.once import once
 from lakehouse_assets_tests.pipeline.three_days import FIRST, LAST, house_in, land_three_days
 
 
@@ -24,13 +25,15 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterIns
 @pytest.fixture(scope="session")
 def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The three days landed, and a lake in which a backfill has built them: for copies only."""
-    folder = tmp_path_factory.mktemp("built")
-    land_three_days(folder / "landing")
-    home = tmp_path_factory.mktemp("dagster") / "home"
-    with pytest.MonkeyPatch.context() as patch, instance_in(home) as instance:
-        house = house_in(patch, folder / "landing", folder / "lake")
-        assert backfill(house, list(house.tables), None, FIRST, LAST, instance=instance).is_complete
-    return folder
+
+    def build(folder: Path) -> None:
+        land_three_days(folder / "landing")
+        home = tmp_path_factory.mktemp("dagster") / "home"
+        with pytest.MonkeyPatch.context() as patch, instance_in(home) as instance:
+            house = house_in(patch, folder / "landing", folder / "lake")
+            assert backfill(house, list(house.tables), None, FIRST, LAST, instance=instance).is_complete
+
+    return once(tmp_path_factory, "three_days", build)
 
 
 @pytest.fixture

@@ -142,8 +142,8 @@ def build_everything_built(house: Lakehouse) -> None:
 
 
 AnyOrder.TestCase.settings = settings(
-    max_examples=rounds(4, 60),
-    stateful_step_count=rounds(8, 12),
+    max_examples=rounds(3, 60),
+    stateful_step_count=rounds(7, 12),
     # The slice plays the same stories each time; at length they are new ones.
     derandomize=not THOROUGH,
     deadline=None,

@@ -20,6 +20,7 @@ from lakehouse_assets.lake.names import TableName
 from lakehouse_assets.lake.plan import make_plan
 from lakehouse_assets.lake.storage import Lake
 from lakehouse_assets_tests.landing_zones.commerce import generate_commerce
+from lakehouse_assets_tests.once import once
 from lakehouse_assets_tests.oracle.commerce import CommerceOracle
 from lakehouse_assets_tests.pipeline.crm_landings import build_all
 
@@ -86,9 +87,7 @@ def telemetry(on: date) -> list[type_of_record]:
     return found
 
 
-@pytest.fixture(scope="module")
-def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("point_in_time") / "landing"
+def land_everything(root: Path) -> None:
     generate_commerce(root, ["acme"], FIRST, DAYS, lines=60, seed=3)
     land(root, "customers", FIRST, "owner.ndjson", [{"customer_id": "owner", "signup_date": "2025-01-01"}])
     assigned: type_of_record = {"device_id": "D1", "customer_id": "owner", "assigned_from": "2026-01-01"}
@@ -97,15 +96,21 @@ def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write(root, FIRST + 4 * DAY, "letter", "The pump is loud at night. I want a quiet pump or a visit.")
     for number in range(DAYS):
         land(root, "device_telemetry", FIRST + number * DAY, "t.ndjson", telemetry(FIRST + number * DAY))
-    return root
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return once(tmp_path_factory, "point_in_time_landing", land_everything)
 
 
 @pytest.fixture(scope="module")
 def built(landing: Path, tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
     """For looking only."""
-    house = house_at(landing, tmp_path_factory.mktemp("point_in_time") / "lake")
-    build_all(house, START, LAST, selected=[*PROMISED, FACTS])
-    return house
+
+    def build(folder: Path) -> None:
+        build_all(house_at(landing, folder), START, LAST, selected=[*PROMISED, FACTS])
+
+    return house_at(landing, once(tmp_path_factory, "point_in_time_lake", build))
 
 
 def cut_off(landing: Path, after: date, to: Path) -> Path:
