@@ -68,9 +68,14 @@ def private_server() -> Iterator[Databases]:
         if user:
             shutil.chown(folder, user.pw_uid, user.pw_gid)
             if chosen in brought:
-                # The environment may lie in a folder that only root enters.
-                shutil.copytree(chosen.parent, f"{folder}/server", symlinks=True)
-                chosen = Path(folder) / "server" / "bin"
+                # The environment may lie in a folder that only root enters. The programs look for their libraries three
+                # folders up, beside the package.
+                package_folder, server = chosen.parents[1], Path(folder) / "server"
+                libraries = package_folder.with_suffix(".libs")
+                shutil.copytree(chosen.parent, server / "package" / "programs", symlinks=True)
+                if libraries.is_dir():
+                    shutil.copytree(libraries, server / libraries.name)
+                chosen = server / "package" / "programs" / "bin"
 
         def run(program: str, *arguments: str) -> None:
             command = [*as_user, str(chosen / program), "--pgdata", f"{folder}/data", *arguments]
