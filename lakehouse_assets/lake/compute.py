@@ -245,8 +245,8 @@ def carried_forward(chunk: Chunk) -> list[date] | None:
         return None
     built, code = chunk.built(chunk.table.name), chunk.table.code_version
     set_aside = chunk.house.lake.files(chunk.table.name.quarantine, tenant_id=[chunk.window.tenant_id])["date"]
-    usable = {day: entry for day, entry in built.items() if day not in {*chunk.dates, *set_aside}}
-    source_of = {entry: day for day, entry in usable.items()}
+    unusable = {*chunk.dates, *set_aside}
+    source_of = {entry: day for day, entry in built.items() if day not in unusable}
     wanted = {day: Entry(chunk.fingerprints.of(chunk.table, day).hex(), code) for day in chunk.dates}
     found = [None if built.get(day) == entry else source_of.get(entry) for day, entry in wanted.items()]
     sources = [day for day in found if day is not None]

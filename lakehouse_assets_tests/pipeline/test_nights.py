@@ -28,6 +28,8 @@ from lakehouse_assets_tests.pipeline.three_days import (
     INTERACTIONS,
     LAST,
     house_in,
+    land_faulty_rows,
+    land_late_row,
     land_three_days,
     run,
 )
@@ -90,8 +92,7 @@ def test_a_night_brings_everything_up_to_date_where_no_landing_sensor_runs(
     close(house, instance, LAST)
     assert make_plan(house, tables, None, LAST, LAST).is_empty
 
-    late = {"interaction_id": "x", "customer_id": "c6", "channel": "meeting", "interaction_at": "2026-01-06 23:00"}
-    land(landing, "acme", "interactions", LAST, "late.csv", [late])
+    land_late_row(landing)
     close(house, instance, DAY)
     assert make_plan(house, tables, None, DAY, DAY).is_empty
     counted = pl.read_delta(house.lake.uri(CHANNELS)).filter(date=DAY, tenant_id="acme", channel="meeting")
@@ -134,8 +135,7 @@ def test_a_partition_that_is_refused_holds_up_what_reads_it_and_no_other_tenant(
 ) -> None:
     landing = tmp_path / "landing"
     land_three_days(landing)
-    faulty = [{"interaction_id": f"f{i}", "interaction_at": f"{LAST} 10:00"} for i in range(60)]
-    land(landing, "acme", "interactions", LAST, "broken.csv", faulty)
+    land_faulty_rows(landing, 60)
     house = house_in(monkeypatch, landing, tmp_path / "lake")
     close(house, instance, LAST)
     plan = make_plan(house, list(house.tables), None, LAST, LAST)

@@ -27,6 +27,8 @@ from lakehouse_assets_tests.pipeline.three_days import (
     LAST,
     MIDDLE,
     house_in,
+    land_faulty_rows,
+    land_late_row,
     land_three_days,
     run,
 )
@@ -76,8 +78,7 @@ def test_a_late_row_rebuilds_its_event_date_and_what_reads_it(
     built: Lakehouse, tmp_path: Path, instance: dg.DagsterInstance
 ) -> None:
     house, landing = built, tmp_path / "landing"
-    late = {"interaction_id": "x", "customer_id": "c6", "channel": "meeting", "interaction_at": "2026-01-06 23:00"}
-    land(landing, "acme", "interactions", LAST, "late.csv", [late])
+    land_late_row(landing)
     plan = make_plan(house, list(house.tables), None, FIRST, LAST)
     assert plan.build[INTERACTIONS] == {Partition("acme", MIDDLE)}
     assert plan.build[FEATURES] == {Partition("acme", MIDDLE), Partition("acme", LAST)}
@@ -97,8 +98,7 @@ def test_a_backfill_of_gold_alone_reads_the_new_events_that_it_needs(
         assert make_plan(house, [CHANNELS], ["acme"], FIRST, LAST).is_empty
         counted = pl.read_delta(house.lake.uri(INTERACTIONS)).height
         assert counted == events
-        late = {"interaction_id": "x", "customer_id": "c6", "channel": "meeting", "interaction_at": "2026-01-06 23:00"}
-        land(landing, "acme", "interactions", LAST, "late.csv", [late])
+        land_late_row(landing)
     elsewhere = make_plan(house, [TableName("crm", "silver", "customers_clean")], ["acme"], FIRST, LAST)
     assert elsewhere.is_empty
 
@@ -108,8 +108,7 @@ def test_a_refused_partition_stops_its_readers_only_and_the_fix_does_the_rest(
 ) -> None:
     landing = tmp_path / "landing"
     land_three_days(landing)
-    faulty = [{"interaction_id": f"f{i}", "interaction_at": f"{LAST} 10:00"} for i in range(60)]
-    broken = land(landing, "acme", "interactions", LAST, "broken.csv", faulty)
+    broken = land_faulty_rows(landing, 60)
     house = house_in(monkeypatch, landing, tmp_path / "lake")
     result = backfill(house, list(house.tables), None, FIRST, LAST, instance=instance)
     assert not result.is_complete
@@ -121,7 +120,7 @@ def test_a_refused_partition_stops_its_readers_only_and_the_fix_does_the_rest(
     assert partition_key(Partition("globex", LAST)) in recorded
     assert partition_key(Partition("acme", LAST)) not in recorded
     quarantine = pl.read_delta(house.lake.uri(INTERACTIONS.quarantine))
-    assert quarantine.filter(pl.col("date") == LAST).height == len(faulty)
+    assert quarantine.filter(pl.col("date") == LAST).height == 60
     broken.unlink()
     again = backfill(house, list(house.tables), None, FIRST, LAST, instance=instance)
     assert again.is_complete
@@ -133,8 +132,7 @@ def test_a_failed_run_is_asked_for_again_only_when_its_input_changes(
 ) -> None:
     landing = tmp_path / "landing"
     land_three_days(landing)
-    faulty = [{"interaction_id": f"f{i}", "interaction_at": f"{LAST} 10:00"} for i in range(60)]
-    broken = land(landing, "acme", "interactions", LAST, "broken.csv", faulty)
+    broken = land_faulty_rows(landing, 60)
     house = house_in(monkeypatch, landing, tmp_path / "lake")
     runs, cursor = run_sensor_until_quiet(house, instance)
     assert json.loads(cursor)["pending"] == {}

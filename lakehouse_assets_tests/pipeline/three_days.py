@@ -42,6 +42,18 @@ def land_three_days(root: Path) -> None:
             land(root, tenant, "interactions", day, "i.csv", rows)
 
 
+def land_late_row(root: Path) -> None:
+    """A row of acme that lands on the last day, and is about the day before."""
+    late = {"interaction_id": "x", "customer_id": "c6", "channel": "meeting", "interaction_at": "2026-01-06 23:00"}
+    land(root, "acme", "interactions", LAST, "late.csv", [late])
+
+
+def land_faulty_rows(root: Path, rows: int) -> Path:
+    """So many rows of acme on the last day that all break a rule: the file that was landed."""
+    faulty = [{"interaction_id": f"f{i}", "interaction_at": f"{LAST} 10:00"} for i in range(rows)]
+    return land(root, "acme", "interactions", LAST, "broken.csv", faulty)
+
+
 def house_in(monkeypatch: pytest.MonkeyPatch, landing: Path, lake: Path) -> Lakehouse:
     """The crm of a lake: for the other domains nothing lands."""
     monkeypatch.setenv("LAKEHOUSE_LANDING", str(landing))
