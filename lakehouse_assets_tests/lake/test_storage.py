@@ -210,6 +210,23 @@ def test_a_commit_on_an_old_version_is_a_lost_race(tmp_path: Path) -> None:
         lake.commit_on(NAME, [], live, {})
 
 
+def test_columns_that_are_added_at_once_are_all_there(tmp_path: Path) -> None:
+    lake_at(tmp_path)
+    names = [f"added_{number}" for number in range(4)]
+    ready = threading.Barrier(len(names))
+
+    def add(name: str) -> None:
+        mine = lake_at(tmp_path)
+        ready.wait()
+        mine.ensure(NAME, SCHEMA | {name: pl.Int64()})
+
+    with ThreadPoolExecutor(len(names)) as pool:
+        list(pool.map(add, names))
+    opened = Lake(str(tmp_path)).open(NAME)
+    assert opened is not None
+    assert {field.name for field in opened.schema().fields} == {*SCHEMA, *names}
+
+
 def test_a_reader_opens_the_partitions_that_it_asks_for_and_no_others(tmp_path: Path) -> None:
     lake = lake_at(tmp_path)
     for tenant in TENANTS:
